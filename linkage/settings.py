@@ -1,0 +1,56 @@
+"""Where this deployment's stores are and which site it is: `LINKAGE_*` variables, with the embedded stack's file as defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+Site = Literal["authority", "ons", "dwp", "moj", "dfe", "all"]
+
+
+class Settings(BaseSettings):
+    """The settings of one deployment; docs/settings.md is their table."""
+
+    model_config = SettingsConfigDict(env_prefix="LINKAGE_", extra="ignore")
+
+    home: Path = Field(REPOSITORY / ".sandbox", description="Where the embedded stack keeps its state")
+    site: Site = Field("all", description="Which holder's DAGs this deployment loads; `all` is the sandbox")
+    clock: Literal["real", "sandbox"] = Field("real", description="`sandbox` follows the simulated clock; refused elsewhere")
+    policy_dir: Path = Field(REPOSITORY / "policy", description="The programme files")
+    programme: str = Field("troubled_families_2015_2020", description="The evaluation programme this deployment serves")
+    register_url: str = Field("", description="SQLAlchemy URL of the holdings register; SQLite under home when empty")
+    s3_endpoint: str = Field("", description="Object store endpoint; empty means AWS")
+    s3_region: str = Field("eu-west-2", description="Object store region")
+    keys_url: str = Field("http://127.0.0.1:8200", description="OpenBao or Vault address")
+    secrets_dir: Path | None = Field(None, description="One `<principal>.json` of mode 600 each; default home/secrets")
+    landing_dir: Path | None = Field(None, description="One folder per feed where partners deliver; default home/landing")
+    weed_master_url: str = Field("", description="SeaweedFS master for the vacuum after destruction; empty when not SeaweedFS")
+    sandbox_seed: int = Field(20221003, description="Seed of the synthetic population (sandbox only)")
+    sandbox_families: int = Field(300, description="Families in the synthetic population (sandbox only)")
+
+    @property
+    def secrets(self) -> Path:
+        """Folder of the principals' credentials."""
+        return self.secrets_dir or self.home / "secrets"
+
+    @property
+    def landing(self) -> Path:
+        """Folder of the partners' landing areas."""
+        return self.landing_dir or self.home / "landing"
+
+    @property
+    def register(self) -> str:
+        """URL of the register in force."""
+        return self.register_url or f"sqlite:///{self.home / 'register.sqlite'}"
+
+
+def load() -> Settings:
+    """The settings in force: environment first, then `<home>/stack.env` as written by the embedded stack."""
+    home = Path(os.environ.get("LINKAGE_HOME") or REPOSITORY / ".sandbox").resolve()
+    stack_env = home / "stack.env"
+    return Settings(_env_file=stack_env if stack_env.exists() else None, home=home)  # type: ignore[call-arg]
