@@ -1,4 +1,4 @@
-"""The errors this system raises: each names a rule, a holding or a row number, never a value; each has its exit code."""
+"""The errors a user may see: each names a rule, a holding or a row, never a value, and has its exit code."""
 
 from __future__ import annotations
 

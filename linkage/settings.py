@@ -1,4 +1,4 @@
-"""Where this deployment's stores are and which site it is: `LINKAGE_*` variables, with the embedded stack's file as defaults."""
+"""Where this deployment's stores are and which site it is: `LINKAGE_*` variables over the embedded stack's file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(REPOSITORY / ".sandbox", description="Where the embedded stack keeps its state")
     site: Site = Field("all", description="Which holder's DAGs this deployment loads; `all` is the sandbox")
-    clock: Literal["real", "sandbox"] = Field("real", description="`sandbox` follows the simulated clock; refused elsewhere")
+    clock: Literal["real", "sandbox"] = Field(
+        "real", description="`sandbox` follows the simulated clock; refused elsewhere"
+    )
     policy_dir: Path = Field(REPOSITORY / "policy", description="The programme files")
     programme: str = Field("troubled_families_2015_2020", description="The evaluation programme this deployment serves")
     register_url: str = Field("", description="SQLAlchemy URL of the holdings register; SQLite under home when empty")
@@ -28,8 +30,12 @@ class Settings(BaseSettings):
     s3_region: str = Field("eu-west-2", description="Object store region")
     keys_url: str = Field("http://127.0.0.1:8200", description="OpenBao or Vault address")
     secrets_dir: Path | None = Field(None, description="One `<principal>.json` of mode 600 each; default home/secrets")
-    landing_dir: Path | None = Field(None, description="One folder per feed where partners deliver; default home/landing")
-    weed_master_url: str = Field("", description="SeaweedFS master for the vacuum after destruction; empty when not SeaweedFS")
+    landing_dir: Path | None = Field(
+        None, description="One folder per feed where partners deliver; default home/landing"
+    )
+    weed_master_url: str = Field(
+        "", description="SeaweedFS master for the vacuum after destruction; empty when not SeaweedFS"
+    )
     sandbox_seed: int = Field(20221003, description="Seed of the synthetic population (sandbox only)")
     sandbox_families: int = Field(300, description="Families in the synthetic population (sandbox only)")
 

@@ -1,0 +1,1 @@
+"""Standardising identifiers, judging their validity, splitting them from attributes (N6, N13)."""

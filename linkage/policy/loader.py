@@ -1,0 +1,132 @@
+"""Read a programme file, check it against its schema and against itself, and say which line is wrong (D5)."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from linkage import settings
+from linkage.policy.mistakes import PolicyMistake, mistake
+from linkage.policy.programme import Programme
+from linkage.policy.schema import ProgrammeFile, Retention
+
+SCHEMAS = "evaluation_schemas.toml"
+_NEEDS = {
+    "one_month": ("target_days",),
+    "programme": ("target_hours_before",),
+    "days": ("days",),
+    "months": ("months",),
+    "superseded": ("days", "at_most_months"),
+    "never": ("reclassified_by",),
+}
+
+
+def load(name: str | None = None) -> Programme:
+    """The programme called `name` (default: the deployment's own), loaded once per process.
+
+    Raises PolicyMistake naming file, line and rule.
+    """
+    conf = settings.load()
+    return _load(conf.policy_dir / f"{name or conf.programme}.toml")
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path) -> Programme:
+    return read(path)
+
+
+def read(path: Path) -> Programme:
+    """The programme written in the file at `path`. Raises PolicyMistake."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PolicyMistake(f"{path.name}: no such programme file in {path.parent.name}/") from None
+    parsed = _parse(path, text)
+    _check_retention(path, text, parsed)
+    _check_datasets(path, text, parsed)
+    _check_separation(path, text, parsed)
+    columns_of = return_columns(path.parent / SCHEMAS)
+    _check_flows(path, text, parsed, columns_of)
+    return Programme(parsed, columns_of)
+
+
+def return_columns(path: Path) -> dict[str, tuple[str, ...]]:
+    """The exact columns each department may return, by department (N7)."""
+    if not path.exists():
+        return {}
+    told = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {name: tuple(part["columns"]) for name, part in told.get("department", {}).items()}
+
+
+def _parse(path: Path, text: str) -> ProgrammeFile:
+    try:
+        return ProgrammeFile.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyMistake(f"{path.name}: not TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        rule = "D5" if "retention" in first["loc"] else "N17" if "basis" in first["loc"] else "N3"
+        raise mistake(path, text, first["loc"], rule, first["msg"]) from None
+
+
+def _check_retention(path: Path, text: str, parsed: ProgrammeFile) -> None:
+    for name, rule in parsed.retention.items():
+        for needed in _NEEDS[rule.kind]:
+            if getattr(rule, needed) is None:
+                raise mistake(path, text, ("retention", name), "D5", f"a rule of kind '{rule.kind}' needs '{needed}'")
+        _check_month(path, text, name, rule)
+
+
+def _check_month(path: Path, text: str, name: str, rule: Retention) -> None:
+    if rule.kind == "one_month" and (rule.target_days or 0) > 28:
+        what = "the target must be 28 days or fewer, or February breaks the promise"
+        raise mistake(path, text, ("retention", name, "target_days"), "D1", what)
+
+
+def _check_datasets(path: Path, text: str, parsed: ProgrammeFile) -> None:
+    for name, dataset in parsed.dataset.items():
+        rule = parsed.retention.get(dataset.retention)
+        if rule is None:
+            what = f"no destruction rule is called '{dataset.retention}'; define [retention.{dataset.retention}]"
+            raise mistake(path, text, ("dataset", name, "retention"), "D5", what)
+        if rule.kind == "never" and dataset.personal:
+            raise mistake(path, text, ("dataset", name), "D5", "personal data must have a destruction rule that ends")
+        for store in dataset.stores:
+            if store not in parsed.store:
+                raise mistake(path, text, ("dataset", name, "stores"), "N13", f"no store is called '{store}'")
+
+
+def _check_separation(path: Path, text: str, parsed: ProgrammeFile) -> None:
+    """No role at ONS reads identifiers and anything else (N13)."""
+    for store, part in parsed.store.items():
+        if part.holder != "ons":
+            continue
+        held = [dataset for dataset in parsed.dataset.values() if store in dataset.stores]
+        if any(one.identifiers for one in held) and any(one.attributes for one in held):
+            what = "this role would read identifiers and attributes"
+            raise mistake(path, text, ("store", store), "N13", what)
+
+
+def _check_flows(path: Path, text: str, parsed: ProgrammeFile, columns_of: dict[str, tuple[str, ...]]) -> None:
+    for name, flow in parsed.flow.items():
+        for end in ("sender", "recipient", "via"):
+            store = getattr(flow, end)
+            if store is not None and store not in parsed.store:
+                raise mistake(path, text, ("flow", name, end), "N17", f"no store is called '{store}'")
+        if flow.recipient == "authority":
+            raise mistake(path, text, ("flow", name, "recipient"), "N14", "nothing is shared back with the authority")
+        if flow.dataset not in parsed.dataset:
+            raise mistake(path, text, ("flow", name, "dataset"), "D5", f"no dataset class is called '{flow.dataset}'")
+        if flow.columns is None and flow.columns_of is None:
+            raise mistake(path, text, ("flow", name), "N3", "name the columns that may travel")
+        if flow.columns_of is not None and flow.columns_of not in columns_of:
+            raise mistake(
+                path,
+                text,
+                ("flow", name, "columns_of"),
+                "N7",
+                f"no return schema for '{flow.columns_of}' in {SCHEMAS}",
+            )

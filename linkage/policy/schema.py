@@ -1,0 +1,98 @@
+"""The shape of a programme file: what governance may write, and what each part means."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Cites = Annotated[list[str], Field(default_factory=list)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProgrammeHead(_Part):
+    """Name, authority and dates of the programme."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    authority: str
+    controller: str
+    opens: date
+    closes: date
+    study_window: tuple[date, date]
+    key_version: int = Field(ge=1)
+
+
+class Wave(_Part):
+    """One submission of the cohort (N8)."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    submit_on: date
+
+
+class Sweep(_Part):
+    """How often destruction runs, and how far ahead it looks (D6)."""
+
+    every_hours: int = Field(ge=1, le=24)
+    margin_hours: int = Field(ge=1, le=72)
+    cites: Cites
+
+
+class Store(_Part):
+    """A set of buckets, keys and credentials of one role at one holder."""
+
+    holder: Literal["authority", "ons", "dwp", "moj", "dfe", "mhclg"]
+    role: str
+
+
+class Retention(_Part):
+    """A destruction rule."""
+
+    kind: Literal["one_month", "programme", "days", "months", "superseded", "never"]
+    target_days: int | None = None
+    target_hours_before: int | None = None
+    days: int | None = None
+    months: int | None = None
+    at_most_months: int | None = None
+    reclassified_by: str | None = None
+    cites: Annotated[list[str], Field(min_length=1)]
+
+
+class DatasetClass(_Part):
+    """A class of data: where it may lie and which rule destroys it (D5)."""
+
+    stores: Annotated[list[str], Field(min_length=1)]
+    retention: str
+    personal: bool = True
+    identifiers: bool = False
+    attributes: bool = False
+
+
+class Flow(_Part):
+    """A permitted transfer: sender, recipient, lawful basis and the columns that may travel (N3, N17)."""
+
+    sender: str
+    recipient: str
+    via: str | None = None
+    dataset: str
+    basis: str = Field(min_length=8)
+    columns: list[str] | None = None
+    columns_of: str | None = None
+    token_kinds: list[Literal["compound", "field"]] = []
+    cites: Annotated[list[str], Field(min_length=1)]
+
+
+class ProgrammeFile(_Part):
+    """A whole programme file."""
+
+    programme: ProgrammeHead
+    wave: list[Wave]
+    sweep: Sweep
+    store: dict[str, Store]
+    retention: dict[str, Retention]
+    dataset: dict[str, DatasetClass]
+    flow: dict[str, Flow]
