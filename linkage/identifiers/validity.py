@@ -73,9 +73,7 @@ def valid_upn(expr: pl.Expr) -> pl.Expr:
     text = bare(expr)
     shape = text.str.contains(_UPN_SHAPE)
     total = pl.sum_horizontal(_letter_or_digit(text, place) * (place + 1) for place in range(1, 13))
-    expected = (total % 23).replace_strict(
-        dict(enumerate(_UPN_LETTERS)), default=None, return_dtype=pl.String
-    )
+    expected = (total % 23).replace_strict(dict(enumerate(_UPN_LETTERS)), default=None, return_dtype=pl.String)
     return pl.when(text.is_not_null()).then(shape & (text.str.slice(0, 1) == expected).fill_null(False))
 
 

@@ -109,11 +109,19 @@ class Programme:
         Raises FlowRefused (D5) for a class without a destruction rule.
         """
         name = self.dataset(dataset_class).retention
-        rule = self.file.retention[name]
-        if rule.kind == "never":
-            return Deadline(None, None, name)  # a named rule reclassifies it: D4's only way out
         own = self._own(name, received_at)
-        return deadlines.earliest(own, parents)
+        if self.reclassifies(dataset_class):
+            return own
+        return deadlines.earliest(own, [*parents, *self._programme_cap(dataset_class)])
+
+    def reclassifies(self, dataset_class: str) -> bool:
+        """Whether a named rule lets this class outlive its sources: D4's only way out."""
+        return self.file.retention[self.dataset(dataset_class).retention].reclassified_by is not None
+
+    def _programme_cap(self, dataset_class: str) -> list[Deadline]:
+        if not self.dataset(dataset_class).within_programme:
+            return []
+        return [self._own("programme", datetime.min.replace(tzinfo=LONDON))]
 
     def superseded_deadline(self, dataset_class: str, superseded_at: datetime, current: Deadline) -> Deadline:
         """The deadline of a list once its successor exists: `days` from then, never later than before (D16)."""

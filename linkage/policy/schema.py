@@ -70,6 +70,7 @@ class DatasetClass(_Part):
     personal: bool = True
     identifiers: bool = False
     attributes: bool = False
+    within_programme: bool = False  # made from the cohort: never outlives the programme, whatever its own rule (D4)
 
 
 class Flow(_Part):

@@ -1,0 +1,51 @@
+# `make run` and `make test` set up all they need: Python 3.11 and make are assumed, nothing else.
+PYTHON ?= python3.11
+PYTHON := $(shell command -v $(PYTHON) >/dev/null 2>&1 && echo $(PYTHON) || echo python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export LINKAGE_HOME ?= $(CURDIR)/.sandbox
+export PYTHONDONTWRITEBYTECODE =
+RUN_FLAGS := $(if $(ONCE),--once,)
+
+.PHONY: setup run test check bench lock clean-sandbox fmt docs
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed; set PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.txt
+	@echo "Installing what requirements.txt and requirements-dev.txt lock ..."
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --require-hashes -r requirements.txt -r requirements-dev.txt
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup
+	@$(BIN)/linkage sandbox run $(RUN_FLAGS)
+
+clean-sandbox:
+	@if [ -x $(BIN)/linkage ]; then $(BIN)/linkage stack stop --quiet || true; fi
+	@rm -rf .sandbox
+
+check: setup
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/mypy linkage
+	@$(BIN)/python -m pytest -m "not servers and not airflow and not system"
+
+test: setup
+	@$(BIN)/python -m pytest
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+fmt: setup
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+lock: setup
+	@$(UV) pip compile --quiet --generate-hashes --no-header --python-version 3.11 requirements.in -o requirements.txt
+	@$(UV) pip compile --quiet --generate-hashes --no-header --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	@echo 'uv==0.13.8' | $(UV) pip compile --quiet --generate-hashes --no-header --python-version 3.11 - -o requirements-bootstrap.txt

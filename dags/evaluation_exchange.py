@@ -1,0 +1,47 @@
+"""
+### Evaluation exchange (ONS)
+
+**What flows.** ONS accepts what the authority sent, each role its own part: the custodian the identity file, the linker tokens
+and crosswalk, the research store the attribute file. The relay passes the sealed requests on to DWP, MoJ and DfE; it
+cannot open them and keeps no copy.
+
+**Who owns it.** ONS's exchange desk. **Rules.** N13, N17, D2 (the first copy starts the clock), D3.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, task
+from common import DEFAULTS, as_of, daily, loads_at, say, step
+
+
+@dag(
+    schedule=daily("05:45"),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=["ons", "evaluation", "daily"],
+    doc_md=__doc__,
+)
+def evaluation_exchange():
+    @task(map_index_template="{{ task.op_kwargs['store'] }}", max_active_tis_per_dagrun=2)
+    @step
+    def accept(store: str) -> None:
+        from linkage.evaluation import exchange
+
+        as_of()
+        say(exchange.accept(store))
+
+    @task
+    @step
+    def relay() -> None:
+        from linkage.evaluation import exchange
+
+        as_of()
+        say(exchange.relay())
+
+    accept.expand(store=["ons-identity", "ons-linker", "ons-research"])
+    relay()
+
+
+if loads_at("ons"):
+    evaluation_exchange()

@@ -1,0 +1,276 @@
+"""What arrives: a recipient takes transfers into its vault, a relay passes them on and keeps nothing (D2, N13)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from linkage import clock, policy
+from linkage.custody import destruction, faults, keys, ledger, objects, transfer
+from linkage.custody.models import Holding, HoldingRow, holder_of
+from linkage.custody.register import Register, register_key, row_of
+from linkage.custody.transfer import Manifest
+from linkage.custody.vault import DEPARTMENTS, holding_facts, kek_date, kek_name, link_parents, require_future
+from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, LinkageError
+from linkage.policy import Deadline
+
+_SKEW = timedelta(minutes=5)
+_FORWARDED = "it was forwarded; the relay keeps no copy"
+
+
+def receive(store: str) -> list[Holding]:
+    """Take every complete transfer in the store's inbox into its vault; returns the holdings that are new.
+
+    Each must be signed by its sender, allowed by the policy, unaltered, in time, and not here already. One that is
+    not becomes an incident and is removed, and the others go on. The clock starts with the first copy (D2).
+    Raises DependencyUnreachable; a re-run carries on.
+    """
+    register = Register.open()
+    taken = []
+    for name in _complete(store):
+        try:
+            holding = _take(register, store, name)
+        except DependencyUnreachable:
+            raise
+        except LinkageError as error:
+            _refuse(register, store, name, error)
+        else:
+            if holding is not None:
+                taken.append(holding)
+    return taken
+
+
+def relay(store: str = "ons-relay") -> list[str]:
+    """Forward every complete transfer that is addressed to another store; returns the transfer ids.
+
+    The relay copies ciphertext it cannot open. Its own copy is registered, destroyed and certified right after.
+    """
+    register = Register.open()
+    forwarded = []
+    for name in _complete(store):
+        try:
+            manifest = _genuine(store, name)
+            if manifest.told["via"] != store:
+                raise FlowRefused("N17", f"{name} does not go by way of '{store}'")
+            _check_flow(manifest)
+            _forward(register, store, manifest)
+        except DependencyUnreachable:
+            raise
+        except LinkageError as error:
+            _refuse(register, store, name, error)
+        else:
+            forwarded.append(name)
+    return forwarded
+
+
+def _complete(store: str) -> Iterator[str]:
+    """Ids of the transfers in the inbox that have a manifest, in order of their names."""
+    found = objects.client(store).versions(f"{store}-inbox", "transfers/")
+    yield from sorted({one.key.split("/")[1] for one in found if one.key.endswith("/manifest.json") and not one.marker})
+
+
+def _take(register: Register, store: str, name: str) -> Holding | None:
+    known = register.find(store, natural_key=name, state=None)
+    if known and known[0].state != "writing":
+        objects.client(store).purge(f"{store}-inbox", transfer.prefix(name))
+        return None
+    manifest = _genuine(store, name)
+    if manifest.told["recipient"] != store:
+        raise FlowRefused("N17", f"{name} is addressed to another store")
+    _check_flow(manifest)
+    row = _row(store, manifest, known[0] if known else None)
+    for number, digest in enumerate(manifest.told["parts"], start=1):
+        _part(store, manifest, number, digest)
+    if not keys.service(store).key_exists(str(row.kek)):
+        raise CheckFailed(f"{name} is sealed under a key that is destroyed")
+    with register.transaction() as session:
+        register_key(session, str(row.kek), store, kek_date(row.target))
+        session.merge(row)
+        session.flush()
+        link_parents(session, row.id, manifest.told["parents"])
+    faults.reach("receive_registered")
+    _copy_in(store, manifest, row.prefix)
+    faults.reach("receive_copied")
+    with register.transaction() as session:
+        kept = row_of(session, row.id, lock=True)
+        kept.state = "held"
+        ledger.append(session, "received", holding_facts(kept), once=f"received|{kept.id}")
+        holding = Holding.of(kept)
+    faults.reach("receive_held")
+    objects.client(store).purge(f"{store}-inbox", transfer.prefix(name))
+    return holding
+
+
+def _genuine(store: str, name: str) -> Manifest:
+    raw = objects.client(store).get(f"{store}-inbox", transfer.manifest_name(name))
+    manifest = transfer.read_manifest(raw)
+    if manifest.told.get("transfer") != name or not manifest.genuine(keys.service(store)):
+        raise CheckFailed(f"{name} is not signed by its sender")
+    if manifest.sent_at > clock.now() + _SKEW:
+        raise CheckFailed(f"{name} says it was sent in the future")
+    return manifest
+
+
+def _check_flow(manifest: Manifest) -> None:
+    told = manifest.told
+    plan = policy.load(told["programme"])
+    flow = plan.require_flow(told["sender"], told["recipient"], told["dataset_class"], told["columns"], clock.now())
+    plan.may_hold(told["recipient"], told["dataset_class"])
+    if flow.via != told["via"]:
+        raise FlowRefused("N17", f"{told['transfer']} took another way than its flow's")
+
+
+def _row(store: str, manifest: Manifest, known: Holding | None) -> HoldingRow:
+    """The holding as the recipient registers it: it computes the deadline itself, from the first copy (D2, D4)."""
+    told = manifest.told
+    received = _first_copy(store, manifest)
+    if known is not None:
+        received = min(received, known.received_at)
+    deadline = _deadline(manifest, received)
+    require_future(deadline)
+    if not str(told["kek"]).startswith(f"{store}.") or str(told["kek"]) > kek_name(store, deadline.target):
+        raise CheckFailed(f"{told['transfer']} is sealed under a key that would outlive its deadline")
+    return HoldingRow(
+        id=told["holding"],
+        store=store,
+        holder=holder_of(store),
+        dataset_class=told["dataset_class"],
+        programme=told["programme"],
+        wave=told["wave"],
+        label=None,
+        natural_key=told["transfer"],
+        purpose=f"flow {told['flow']}",
+        lawful_basis=told["lawful_basis"],
+        flow_id=told["flow"],
+        transfer_id=told["transfer"],
+        received_at=received,
+        target=deadline.target,
+        legal=deadline.legal,
+        rule=deadline.rule,
+        reclassified=deadline.legal is None,
+        bucket=f"{store}-vault",
+        prefix=f"holdings/{told['holding']}/",
+        attempt=told["attempt"],
+        kek=told["kek"],
+        wrapped_dek=told["wrapped_dek"],
+        wrapped_secrets=told["secrets"] or None,
+        parts=len(told["parts"]),
+        bytes=told["bytes"],
+        rows=None if holder_of(store) in DEPARTMENTS else told["rows"],
+        state="writing",
+        simulated=clock.is_simulated(),
+        created_at=clock.now(),
+    )
+
+
+def _deadline(manifest: Manifest, received: datetime) -> Deadline:
+    inherits = [
+        Deadline(_moment(one["target"]), _moment(one["legal"]), str(one["rule"])) for one in manifest.told["inherits"]
+    ]
+    plan = policy.load(manifest.told["programme"])
+    return plan.deadline(manifest.told["dataset_class"], received, inherits)
+
+
+def _first_copy(store: str, manifest: Manifest) -> datetime:
+    """When the first copy came: the earliest genuine manifest still in the inbox, or its arrival if that is earlier.
+
+    The object store's own clock counts only under the real clock; the sandbox's does not know the simulated one.
+    """
+    inbox, name = objects.client(store), transfer.manifest_name(manifest.told["transfer"])
+    moments = [manifest.sent_at]
+    for version in inbox.versions(f"{store}-inbox", name):
+        if version.marker:
+            continue
+        try:
+            other = transfer.read_manifest(inbox.get(f"{store}-inbox", version.key, version.version_id))
+            genuine = other.genuine(keys.service(store))
+        except CheckFailed:
+            continue
+        if genuine:
+            moments.append(other.sent_at)
+            if not clock.is_simulated():
+                moments.append(version.modified)
+    return min(moments)
+
+
+def _copy_in(store: str, manifest: Manifest, prefix: str) -> None:
+    """Move the sealed parts into the vault; each must be the one the sender signed for."""
+    inbox = objects.client(store)
+    for number, digest in enumerate(manifest.told["parts"], start=1):
+        part = _part(store, manifest, number, digest)
+        inbox.put(f"{store}-vault", f"{prefix}{manifest.told['attempt']}/{number:05d}", part)
+
+
+def _part(store: str, manifest: Manifest, number: int, digest: str) -> bytes:
+    part = objects.client(store).get(f"{store}-inbox", transfer.part_name(manifest.told, number))
+    if hashlib.sha256(part).hexdigest() != digest:
+        raise CheckFailed(f"part {number} of {manifest.told['transfer']} was altered on the way")
+    return part
+
+
+def _forward(register: Register, store: str, manifest: Manifest) -> None:
+    told = manifest.told
+    recipient, name = str(told["recipient"]), str(told["transfer"])
+    own = _relay_row(store, manifest)
+    known = register.find(store, natural_key=own.natural_key, state=("destroying", "destroyed"))
+    if known:
+        destruction.destroy(own.id, reason=_FORWARDED)
+        return
+    with register.transaction() as session:
+        session.merge(own)
+    faults.reach("relay_registered")
+    relay_store = objects.client(store)
+    for number, digest in enumerate(told["parts"], start=1):
+        relay_store.put(f"{recipient}-inbox", transfer.part_name(told, number), _part(store, manifest, number, digest))
+    raw = relay_store.get(f"{store}-inbox", transfer.manifest_name(name))
+    relay_store.put(f"{recipient}-inbox", transfer.manifest_name(name), raw)
+    faults.reach("relay_forwarded")
+    facts = {"transfer": name, "store": store, "recipient": recipient, "flow": told["flow"]}
+    ledger.record("relayed", facts, once=f"relayed|{name}|{told['attempt']}")
+    destruction.destroy(own.id, reason=_FORWARDED)
+
+
+def _relay_row(store: str, manifest: Manifest) -> HoldingRow:
+    """The relay's copy for the moment it has it: no key is registered, for it never has one."""
+    told = manifest.told
+    received = _first_copy(store, manifest)
+    deadline = _deadline(manifest, received)
+    mark = hashlib.sha256(f"relay {told['transfer']} {told['attempt']}".encode()).hexdigest()[:32]
+    return HoldingRow(
+        id=f"hld_{mark}",
+        store=store,
+        holder=holder_of(store),
+        dataset_class=told["dataset_class"],
+        programme=told["programme"],
+        wave=told["wave"],
+        natural_key=f"relay|{told['transfer']}|{told['attempt']}",
+        purpose="forward unopened",
+        lawful_basis=told["lawful_basis"],
+        flow_id=told["flow"],
+        transfer_id=told["transfer"],
+        received_at=received,
+        target=deadline.target,
+        legal=deadline.legal,
+        rule=deadline.rule,
+        reclassified=deadline.legal is None,
+        bucket=f"{store}-inbox",
+        prefix=transfer.prefix(told["transfer"]),
+        attempt=told["attempt"],
+        parts=len(told["parts"]),
+        bytes=told["bytes"],
+        state="held",
+        simulated=clock.is_simulated(),
+        created_at=clock.now(),
+    )
+
+
+def _refuse(register: Register, store: str, name: str, error: LinkageError) -> None:
+    """An incident, and the copy is removed: what is refused has no deadline and must not lie about (N20)."""
+    register.incident("transfer_refused", f"{store}/{name}", str(error), store)
+    ledger.record("refused", {"transfer": name, "store": store, "reason": str(error)[:300]})
+    objects.client(store).purge(f"{store}-inbox", transfer.prefix(name))
+
+
+def _moment(told: str | None) -> datetime | None:
+    return datetime.fromisoformat(told) if told else None

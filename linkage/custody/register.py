@@ -1,0 +1,273 @@
+"""The holdings register: the source of truth for what exists, where, and when it must go (D4)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Date, Engine, bindparam, create_engine, event, func, select, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from linkage import clock, settings
+from linkage.custody.migrations.guards import GUARDS
+from linkage.custody.models import (
+    LIVE,
+    Base,
+    CertificateRow,
+    Holding,
+    HoldingRow,
+    IncidentRow,
+    KeyRow,
+    ParentRow,
+    StepRow,
+    SweepRow,
+)
+from linkage.errors import CheckFailed, DependencyUnreachable, Misuse
+from linkage.policy import Deadline
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+_KNOWN = (
+    *(guard.message for guard in GUARDS),
+    *(str(one.name) for table in Base.metadata.tables.values() for one in table.constraints if one.name),
+)
+_LOCKS = {"upgrade": 7102201, "ledger": 7102202}
+
+
+class Register:
+    """The register of one deployment. Every write is one transaction; nothing in it names a person."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str | None = None) -> Register:
+        """The register in force, its schema brought up to date. One engine per process and URL.
+
+        Raises DependencyUnreachable.
+        """
+        return _open(url or settings.load().register, os.getpid())
+
+    @contextmanager
+    def transaction(self, lock: str | None = None) -> Iterator[Session]:
+        """A session in one transaction, alone in the deployment when it names a `lock`."""
+        try:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                if lock:
+                    _lock(session.connection(), lock)
+                yield session
+        except OperationalError:
+            raise DependencyUnreachable("the register cannot be reached; nothing was lost, run again") from None
+        except DBAPIError as error:
+            raise CheckFailed(f"the register refused a change: {_constraint(error)}") from None
+
+    def get(self, holding_id: str) -> Holding:
+        """The holding. Raises Misuse for an unknown id."""
+        with self.transaction() as session:
+            return Holding.of(row_of(session, holding_id))
+
+    def find(
+        self,
+        store: str | None = None,
+        dataset_class: str | None = None,
+        programme: str | None = None,
+        wave: str | None = None,
+        state: str | Sequence[str] | None = "held",
+        natural_key: str | None = None,
+        holder: str | None = None,
+    ) -> list[Holding]:
+        """Holdings that agree with every condition given, oldest first; `state=None` takes all states."""
+        wanted = {
+            HoldingRow.store: store,
+            HoldingRow.dataset_class: dataset_class,
+            HoldingRow.programme: programme,
+            HoldingRow.wave: wave,
+            HoldingRow.natural_key: natural_key,
+            HoldingRow.holder: holder,
+        }
+        query = select(HoldingRow).order_by(HoldingRow.received_at, HoldingRow.created_at, HoldingRow.id)
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(column == value)
+        if state is not None:
+            query = query.where(HoldingRow.state.in_([state] if isinstance(state, str) else list(state)))
+        return self._list(query)
+
+    def due(self, before: datetime, stores: Sequence[str] | None = None) -> list[Holding]:
+        """What must be destroyed before that instant, earliest first; whatever is begun belongs to it (D6, D7)."""
+        begun = HoldingRow.state == "destroying"
+        query = select(HoldingRow).where(HoldingRow.state.in_(LIVE), begun | (HoldingRow.target < before))
+        if stores is not None:
+            query = query.where(HoldingRow.store.in_(list(stores)))
+        return self._list(query.order_by(HoldingRow.target, HoldingRow.id))
+
+    def overdue(self, now: datetime) -> list[Holding]:
+        """What still exists although its legal deadline has come (D3, N10, N15)."""
+        query = select(HoldingRow).where(HoldingRow.state.in_(LIVE), HoldingRow.legal <= now)
+        return self._list(query.order_by(HoldingRow.legal, HoldingRow.id))
+
+    def late(self, now: datetime) -> list[Holding]:
+        """What still exists although its operational target has passed; a healthy sweep leaves none (D1, D6)."""
+        query = select(HoldingRow).where(HoldingRow.state.in_(LIVE), HoldingRow.target <= now)
+        return self._list(query.order_by(HoldingRow.target, HoldingRow.id))
+
+    def counts(self) -> dict[str, int]:
+        """`{"held", "destroyed", "overdue"}`; whatever is not destroyed counts as held."""
+        with self.transaction() as session:
+            told = session.execute(select(HoldingRow.state, func.count()).group_by(HoldingRow.state)).all()
+        by_state: dict[str, int] = {state: number for state, number in told}
+        destroyed = by_state.pop("destroyed", 0)
+        return {"held": sum(by_state.values()), "destroyed": destroyed, "overdue": len(self.overdue(clock.now()))}
+
+    def parents(self, holding_id: str) -> list[str]:
+        """Ids of what the holding was made from."""
+        return self._ids(select(ParentRow.parent_id).where(ParentRow.child_id == holding_id))
+
+    def children(self, holding_id: str) -> list[str]:
+        """Ids of what was made from the holding."""
+        return self._ids(select(ParentRow.child_id).where(ParentRow.parent_id == holding_id))
+
+    def steps(self, holding_id: str) -> dict[str, dict[str, Any]]:
+        """The steps of its destruction that are done, with their details and `at` (D7)."""
+        with self.transaction() as session:
+            rows = session.scalars(select(StepRow).where(StepRow.holding_id == holding_id)).all()
+        return {row.step: {**row.detail, "at": row.at.isoformat()} for row in rows}
+
+    def certificate(self, holding_id: str) -> CertificateRow | None:
+        """The certificate of a holding, if it has one."""
+        with self.transaction() as session:
+            return session.scalars(select(CertificateRow).where(CertificateRow.holding_id == holding_id)).first()
+
+    def certificates(self) -> list[CertificateRow]:
+        """Every certificate, oldest first."""
+        with self.transaction() as session:
+            return list(session.scalars(select(CertificateRow).order_by(CertificateRow.issued_at, CertificateRow.id)))
+
+    def incident(self, kind: str, subject: str, detail: str, store: str | None = None) -> None:
+        """Record an incident once per kind and subject; `detail` holds ids and reasons, never values."""
+        with self.transaction(lock="ledger") as session:
+            known = session.scalars(select(IncidentRow).filter_by(kind=kind, subject=subject)).first()
+            if known is None:
+                session.add(IncidentRow(at=clock.now(), kind=kind, subject=subject, detail=detail, store=store))
+
+    def incidents(self) -> list[IncidentRow]:
+        """Every incident, oldest first."""
+        with self.transaction() as session:
+            return list(session.scalars(select(IncidentRow).order_by(IncidentRow.id)))
+
+    def last_sweep(self) -> SweepRow | None:
+        """The latest sweep that reported (D13)."""
+        with self.transaction() as session:
+            return session.scalars(select(SweepRow).order_by(SweepRow.reported_at.desc()).limit(1)).first()
+
+    def keys(self, destroyed: bool | None = None) -> list[KeyRow]:
+        """Key-encryption keys, earliest date first; `destroyed` narrows to gone or living ones."""
+        query = select(KeyRow).order_by(KeyRow.due_on, KeyRow.name)
+        if destroyed is not None:
+            query = query.where(KeyRow.destroyed_at.is_not(None) if destroyed else KeyRow.destroyed_at.is_(None))
+        with self.transaction() as session:
+            return list(session.scalars(query))
+
+    def _list(self, query: Any) -> list[Holding]:
+        with self.transaction() as session:
+            return [Holding.of(row) for row in session.scalars(query)]
+
+    def _ids(self, query: Any) -> list[str]:
+        with self.transaction() as session:
+            return sorted(session.scalars(query))
+
+
+def row_of(session: Session, holding_id: str, lock: bool = False) -> HoldingRow:
+    """The row of a holding, locked for this transaction when asked. Raises Misuse."""
+    row = session.get(HoldingRow, holding_id, with_for_update=lock or None)
+    if row is None:
+        raise Misuse(f"no holding is called {holding_id}")
+    return row
+
+
+def hold_lock(session: Session, name: str) -> None:
+    """Be alone in the deployment, under that lock, until this transaction ends."""
+    _lock(session.connection(), name)
+
+
+def register_key(session: Session, name: str, store: str, due_on: date | None) -> KeyRow:
+    """Note that a key-encryption key is in use, and lock its row against a destruction running beside us."""
+    noted = text(
+        "INSERT INTO key_encryption_keys (name, store, due_on) VALUES (:name, :store, :due) ON CONFLICT DO NOTHING"
+    )
+    session.execute(noted.bindparams(bindparam("due", type_=Date)), {"name": name, "store": store, "due": due_on})
+    row = session.get_one(KeyRow, name, with_for_update=True)
+    row.destroyed_at = None
+    session.flush()
+    return row
+
+
+def deadline_of(holding: Holding) -> Deadline:
+    """The deadline of a holding as the policy speaks of it."""
+    return Deadline(holding.target, holding.legal, holding.rule)
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the register's schema up to date; safe when several processes start at once."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": "register_version"})
+        if context.get_current_revision() == head:
+            return
+    with engine.begin() as connection:
+        _lock(connection, "upgrade")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@lru_cache(maxsize=16)
+def _open(url: str, _process: int) -> Register:
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+    try:
+        upgrade(engine)
+    except OperationalError:
+        raise DependencyUnreachable("the register cannot be reached; nothing was lost, run again") from None
+    return Register(engine)
+
+
+def _lock(connection: Connection, name: str) -> None:
+    """One at a time: an advisory lock on PostgreSQL; on SQLite every transaction of ours is alone already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCKS[name]})
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _constraint(error: DBAPIError) -> str:
+    """Which constraint or guard refused, without the values the driver would quote."""
+    told = str(error.orig)
+    for known in _KNOWN:
+        if known in told:
+            return known
+    return type(error).__name__

@@ -1,0 +1,89 @@
+"""The daily identification: deliveries in force in, the family list, people and evidence out, all in the authority's vault."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+
+from linkage import policy
+from linkage.custody.models import Holding
+from linkage.custody.vault import Vault
+from linkage.early_help.criteria import load as load_criteria
+from linkage.early_help.identify import identify_families
+from linkage.errors import CheckFailed
+
+STORE = "authority"
+_LISTS = ("people", "family_list", "issue_evidence")
+
+
+@dataclass(frozen=True, slots=True)
+class DailyList:
+    """Counts of one identification run, and the holdings it made."""
+
+    as_of: date
+    feeds: tuple[str, ...]
+    assessed: int
+    identified: int
+    invited: int
+    holdings: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Plain sentences for the task log."""
+        return [
+            f"As of {self.as_of}: {self.assessed:,} assessed families, {self.identified:,} with two or more different "
+            f"issues (N2), {self.invited:,} of them invited by rank (N4).",
+            f"Evidence came from {len(self.feeds)} feeds: {', '.join(self.feeds)}.",
+        ]
+
+
+def identify(as_of: date) -> DailyList:
+    """Evaluate the six issues as of a date over the deliveries in force; the same inputs give the same holdings.
+
+    Reads the authority's deliveries only, never anything of the evaluation (N9). Raises CheckFailed when the
+    authority's own families have not been delivered yet.
+    """
+    vault = Vault(STORE)
+    deliveries = _in_force(vault)
+    if "case_management" not in deliveries:
+        raise CheckFailed("no delivery of case_management is in force, so there are no families to assess; deliver it first")
+    accepted = {feed: vault.read_frame(held.id) for feed, held in deliveries.items()}
+    found = identify_families(accepted, as_of, load_criteria())
+    parents = sorted(held.id for held in deliveries.values())
+    sources = hashlib.sha256("+".join(parents).encode()).hexdigest()[:24]
+    frames = {"people": found.people, "family_list": found.families, "issue_evidence": found.hits}
+    programme = policy.load().name
+    earlier = {name: [one for one in vault.find(name) if one.superseded_by is None] for name in _LISTS}
+    made = []
+    for name in _LISTS:
+        held = vault.put_frame(
+            frames[name], name, programme=programme, natural_key=f"{name}:{as_of}:{sources}", label=as_of.isoformat(), parents=parents
+        )
+        made.append(held.id)
+        for old in earlier[name]:
+            if old.id != held.id and name != "issue_evidence":
+                vault.supersede(old.id, held.id)
+    families = found.families
+    return DailyList(
+        as_of,
+        tuple(sorted(accepted)),
+        families.height,
+        int(families["identified"].sum()),
+        int(families["invited"].sum()),
+        tuple(made),
+    )
+
+
+def latest(vault: Vault, dataset_class: str) -> Holding | None:
+    """The list of this class in force, or None before the first identification."""
+    held = [one for one in vault.find(dataset_class) if one.superseded_by is None]
+    return max(held, key=lambda one: (one.label or "", one.received_at)) if held else None
+
+
+def _in_force(vault: Vault) -> dict[str, Holding]:
+    newest: dict[str, Holding] = {}
+    for held in vault.find("delivery"):
+        feed = (held.natural_key or "").split(":")[0]
+        if held.superseded_by is None and (feed not in newest or (held.label or "") > (newest[feed].label or "")):
+            newest[feed] = held
+    return newest

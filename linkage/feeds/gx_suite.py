@@ -1,0 +1,136 @@
+"""Run a contract's expectations with Great Expectations: row numbers and reasons come back, values never do."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from linkage.errors import CheckFailed
+from linkage.feeds.contract import Contract
+from linkage.feeds.expectations import (
+    AS_OF,
+    CALENDAR,
+    DAYS,
+    NUMBER,
+    REPEAT,
+    WHOLE,
+    Expected,
+    expectations,
+    sum_name,
+)
+from linkage.feeds.reading import ROW_NO
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EPOCH = date(1970, 1, 1)
+# Row numbers only: without these, a result quotes the failing values.
+_SAFE = {
+    "result_format": "COMPLETE",
+    "unexpected_index_column_names": [ROW_NO],
+    "exclude_unexpected_values": True,
+    "partial_unexpected_count": 0,
+    "return_unexpected_index_query": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the suite found: (row_no, column, reason) of every fault, and a summary of counts for the record."""
+
+    violations: tuple[tuple[int, str, str], ...]
+    summary: dict[str, int | str]
+
+
+def run_suite(frame: pl.DataFrame, contract: Contract, as_of: date) -> Evidence:
+    """Run the contract's suite over a text frame (row_no and contract columns) as of a date.
+
+    Raises CheckFailed, without a value, when an expectation could not be evaluated at all.
+    """
+    told = expectations(contract)
+    found: list[tuple[int, str, str]] = []
+    if frame.height:
+        results = _validate(gx_frame(frame, contract), told, contract, as_of)
+        found = sorted(hit for expected, result in results for hit in _hits(expected, result, contract))
+    failed = len({(column, reason) for _, column, reason in found})
+    summary: dict[str, int | str] = {
+        "suite": contract.id,
+        "expectations": len(told),
+        "failed": failed,
+        "rows": frame.height,
+        "faults": len(found),
+    }
+    return Evidence(tuple(found), summary)
+
+
+def gx_frame(frame: pl.DataFrame, contract: Contract) -> pd.DataFrame:
+    """The text frame for pandas, with day numbers, numbers, sums and repeats worked out by pandas and numpy alone."""
+    import numpy as np
+    import pandas as pd
+
+    text = frame.to_pandas().astype({name: object for name in contract.names})
+    derived: dict[str, Any] = {}
+    for column in contract.columns:
+        if column.kind not in ("date", "whole"):
+            continue
+        cells = text[column.name]
+        good = cells.str.fullmatch(CALENDAR if column.kind == "date" else WHOLE, na=False)
+        values = pd.Series(np.nan, index=text.index, dtype="float64")
+        if column.kind == "date":
+            days = np.array(cells[good].tolist(), dtype="datetime64[D]").astype("int64")
+            values[good] = days.astype("float64")
+            derived[column.name + DAYS] = values
+        else:
+            values[good] = cells[good].astype("float64")
+            derived[column.name + NUMBER] = values
+    for rule in contract.rules:
+        if rule.kind == "sum_at_most":
+            derived[sum_name(rule)] = sum(derived[name + NUMBER] for name in rule.columns)
+        if rule.kind == "unique":
+            derived[REPEAT] = text[contract.names].duplicated(keep="first").astype("int64")
+    return pd.concat([text, pd.DataFrame(derived, index=text.index)], axis=1)
+
+
+def _validate(
+    table: pd.DataFrame, told: list[Expected], contract: Contract, as_of: date
+) -> list[tuple[Expected, Any]]:
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    context.variables.data_docs_sites = {}
+    # Through the constructor: add_expectation_configuration overwrites a second one of the same type and column.
+    suite = gx.ExpectationSuite(
+        contract.id,
+        expectations=[
+            ExpectationConfiguration(type=one.type, kwargs=dict(one.kwargs), meta={"place": place})
+            for place, one in enumerate(told)
+        ],
+    )
+    source = context.data_sources.add_pandas("delivery")
+    definition = source.add_dataframe_asset(contract.feed).add_batch_definition_whole_dataframe("whole")
+    batch = definition.get_batch(batch_parameters={"dataframe": table})
+    parameters = {AS_OF: (as_of - _EPOCH).days}
+    outcome = batch.validate(suite, result_format=_SAFE, expectation_parameters=parameters)
+    results = [(told[result.expectation_config.meta["place"]], result) for result in outcome.results]
+    if len(results) != len(told):
+        raise CheckFailed(f"{contract.id}: the suite evaluated {len(results)} of {len(told)} expectations")
+    return results
+
+
+def _hits(expected: Expected, result: Any, contract: Contract) -> list[tuple[int, str, str]]:
+    """The faults of one result. An expectation that failed without rows could not be evaluated."""
+    if result.success:
+        return []
+    listed = result.result.get("unexpected_index_list") if result.result else None
+    if not listed:
+        raise CheckFailed(f"{contract.id}: {expected.type} on {expected.column} could not be evaluated")
+    rows = [int(row) for part in listed for row in part[ROW_NO]]
+    return [(row, expected.column, expected.reason) for row in rows]

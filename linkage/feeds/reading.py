@@ -1,0 +1,170 @@
+"""From bytes to a frame of text: one row per record, numbered from 1, or the reason the whole file is refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+import polars as pl
+
+from linkage.feeds.contract import Contract
+
+ROW_NO = "row_no"
+BROKEN_SCHEMA: dict[str, pl.DataType] = {
+    ROW_NO: pl.Int32(),
+    "column": pl.String(),
+    "reason": pl.String(),
+    "raw": pl.String(),
+}
+_BOM = b"\xef\xbb\xbf"
+_PARSE_SLACK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A delivery as text.
+
+    frame: row_no (Int32, 1 is the row below the header) and every contract column as String; empty is null.
+    broken: rows whose shape could not be read (row_no, column, reason, raw), which are not in `frame`.
+    refused: reason code when the whole file is refused; `where` then says which column, never a value.
+    records: rows as a manifest counts them; ends_whole: whether the last line ends with a line break.
+    """
+
+    frame: pl.DataFrame
+    broken: pl.DataFrame
+    records: int = 0
+    refused: str | None = None
+    where: str | None = None
+    ends_whole: bool = True
+
+
+def read(content: bytes, contract: Contract) -> TextFile:
+    """The delivery as text, or refused. Pure; raises nothing for bad input."""
+    refused = byte_fault(content, contract)
+    if refused:
+        return refuse(contract, refused)
+    body = content.removeprefix(_BOM)
+    if contract.format == "xml":
+        from linkage.feeds.census import read_census
+
+        return read_census(body, contract)
+    return _read_csv(body, contract)
+
+
+def byte_fault(content: bytes, contract: Contract) -> str | None:
+    """The reason to refuse the bytes before any parsing, or None."""
+    if not content:
+        return "zero_bytes"
+    if len(content) > contract.limits.max_bytes:
+        return "too_large"
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return "not_utf8"
+    return "nul_bytes" if b"\x00" in content else None
+
+
+def refuse(contract: Contract, reason: str, where: str | None = None) -> TextFile:
+    """A refused file: empty frames of the right shape."""
+    return TextFile(empty(contract), pl.DataFrame(schema=BROKEN_SCHEMA), refused=reason, where=where)
+
+
+def empty(contract: Contract) -> pl.DataFrame:
+    """The text frame with no rows."""
+    return pl.DataFrame(schema={ROW_NO: pl.Int32()} | {name: pl.String() for name in contract.names})
+
+
+def tidy(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Contract columns in contract order; text that is empty or only white space becomes null."""
+    blank = pl.col(contract.names).str.strip_chars() == ""
+    return frame.select(pl.col(ROW_NO).cast(pl.Int32), *contract.names).with_columns(
+        pl.when(~blank).then(pl.col(contract.names))
+    )
+
+
+def _read_csv(body: bytes, contract: Contract) -> TextFile:
+    text = body.decode("utf-8")
+    header = _header(text)
+    wrong = _header_fault(header, contract)
+    if wrong:
+        return refuse(contract, *wrong)
+    if body.count(b'"') % 2:
+        # A quoted value that never closes swallows everything after it; nothing below it can be trusted.
+        return refuse(contract, "truncated")
+    ends_whole = body.endswith((b"\n", b"\r"))
+    rows, ragged = _parse(body.rstrip(b"\r\n") + b"\n", header)
+    records = rows.height + len(ragged)
+    if records == 0:
+        return refuse(contract, "no_rows")
+    if records > contract.limits.max_rows:
+        return refuse(contract, "too_many_rows")
+    if ragged and not ends_whole and ragged[-1][0] == records and ragged[-1][1] < len(header):
+        return refuse(contract, "truncated")
+    frame = tidy(_numbered(rows, [number for number, _, _ in ragged], records), contract)
+    blank = pl.all_horizontal(pl.col(contract.names).is_null())
+    broken = pl.concat(
+        [
+            pl.DataFrame(
+                [(number, None, "ragged_row", raw) for number, _, raw in ragged], schema=BROKEN_SCHEMA, orient="row"
+            ),
+            frame.filter(blank).select(
+                ROW_NO,
+                pl.lit(None, pl.String).alias("column"),
+                pl.lit("blank_row").alias("reason"),
+                pl.lit(None, pl.String).alias("raw"),
+            ),
+        ]
+    ).sort(ROW_NO)
+    return TextFile(frame.filter(~blank), broken, records, ends_whole=ends_whole)
+
+
+def _header(text: str) -> list[str]:
+    return next(csv.reader(io.StringIO(text, newline="")), [])
+
+
+def _header_fault(header: list[str], contract: Contract) -> tuple[str, str] | None:
+    """Reason and place. An unknown column is named by position: without a header its 'name' would be a value."""
+    seen: set[str] = set()
+    for position, name in enumerate(header, start=1):
+        if name in seen and name in contract.names:
+            return "duplicate_column", name
+        seen.add(name)
+        if name not in contract.names:
+            return "unknown_column", f"column {position}"
+    missing = [name for name in contract.names if name not in seen]
+    return ("missing_column", missing[0]) if missing else None
+
+
+def _parse(body: bytes, header: list[str]) -> tuple[pl.DataFrame, list[tuple[int, int, str]]]:
+    """All well-shaped rows as text, and (row number, values found, raw text) of each ragged one (RFC 4180)."""
+    from pyarrow import csv as arrow_csv
+    from pyarrow import string
+
+    ragged: list[tuple[int, int, str]] = []
+
+    def note(row: arrow_csv.InvalidRow) -> str:
+        ragged.append((row.number - 1, row.actual_columns, row.text))
+        return "skip"
+
+    table = arrow_csv.read_csv(
+        io.BytesIO(body),
+        # One block: row numbers stay exact, and a quoted line break never meets a block's edge.
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(body) + _PARSE_SLACK),
+        parse_options=arrow_csv.ParseOptions(
+            newlines_in_values=True, invalid_row_handler=note, ignore_empty_lines=False
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types={name: string() for name in header}, strings_can_be_null=False
+        ),
+    )
+    rows = pl.from_arrow(table)
+    assert isinstance(rows, pl.DataFrame)
+    return rows, ragged
+
+
+def _numbered(rows: pl.DataFrame, ragged: list[int], records: int) -> pl.DataFrame:
+    """Give each row the number it has in the file, leaving out the numbers of ragged rows."""
+    numbers = pl.Series(ROW_NO, range(1, records + 1), dtype=pl.Int32)
+    kept = numbers.filter(~numbers.is_in(pl.Series(ragged, dtype=pl.Int32).implode()))
+    return rows.with_columns(kept)

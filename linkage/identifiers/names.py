@@ -1,0 +1,140 @@
+"""Names: folding, titles, nicknames from a kept list, and a phonetic code; rules in docs/canonicalisation.md."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import polars as pl
+
+# Letters that Unicode's compatibility decomposition leaves whole.
+_LETTERS = {
+    "Æ": "AE",
+    "Œ": "OE",
+    "Ø": "O",
+    "Đ": "D",
+    "Ð": "D",
+    "Þ": "TH",
+    "Ł": "L",
+    "Ħ": "H",
+    "ẞ": "SS",
+    "ß": "SS",
+    "ı": "I",
+    "İ": "I",
+}
+_TITLES = r"^(?:(?:MR|MRS|MS|MISS|MX|DR|REV|SIR|DAME|LADY|LORD|PROF|PROFESSOR|MASTER)\b\.?\s*)+(?P<rest>[A-Z].*)$"
+_SUFFIXES = r"[\s,]+(?:JNR|JR|SNR|SR|JUNIOR|SENIOR|II|III|ESQ|OBE|MBE|CBE)\.?$"
+_PLACEHOLDERS = (
+    r"^(?:UNKNOWN|NOTKNOWN|NOTKNOWNYET|NK|NA|NONE|NULL|NOTGIVEN|NOTSTATED|NOTSUPPLIED|UNNAMED|UNBORN|TBC|"
+    r"BABY|BABYBOY|BABYGIRL|INFANT|TEST|XX+)$"
+)
+_PARTICLES = r"^(?:VAN|DER|DEN|DELA|DES|DOS|DAS|DEL|BIN|BINTE|BINT|IBN|VON|TER|TEN|SAN|SANTA|MAC|FITZ|ABU|ABD|ABDUL)$"
+
+
+def fold(text: pl.Expr) -> pl.Expr:
+    """Text in plain capitals: compatibility decomposition, accents dropped, spaces single; empty becomes null."""
+    plain = (
+        text.cast(pl.String)
+        .str.normalize("NFKD")
+        .str.replace_all(r"\p{M}+", "")
+        .str.to_uppercase()
+        .str.replace_many(list(_LETTERS), list(_LETTERS.values()))
+        .str.replace_all(r"[\s\x{00A0}]+", " ")
+        .str.strip_chars()
+    )
+    return pl.when(plain != "").then(plain)
+
+
+def words(text: pl.Expr) -> pl.Expr:
+    """A folded name's words: apostrophes and full stops join, hyphens and the rest part; titles dropped."""
+    apart = (
+        text.str.replace(_TITLES, "${rest}")
+        .str.replace(_SUFFIXES, "")
+        .str.replace_all(r"['’‘`´ʼ.]", "")
+        .str.replace_all(r"[^A-Z]+", " ")
+        .str.strip_chars()
+    )
+    known = ~apart.str.replace_all(" ", "").str.contains(_PLACEHOLDERS)
+    return pl.when((apart != "") & known).then(apart)
+
+
+def compact(text: pl.Expr) -> pl.Expr:
+    """The words run together, so that a stray space or a hyphen makes no difference."""
+    return text.str.replace_all(" ", "")
+
+
+def first(text: pl.Expr) -> pl.Expr:
+    """The first word that is more than an initial, otherwise null."""
+    return text.str.extract(r"\b([A-Z]{2,})\b", 1)
+
+
+def parts(text: pl.Expr) -> pl.Expr:
+    """A surname's parts of three letters or more, particles aside, space-separated: both halves of a double barrel."""
+    kept = pl.element().filter((pl.element().str.len_chars() >= 3) & ~pl.element().str.contains(_PARTICLES))
+    found = text.str.split(" ").list.eval(kept).list.unique(maintain_order=True).list.join(" ")
+    return pl.when(found != "").then(found)
+
+
+@lru_cache(maxsize=1)
+def forenames() -> dict[str, str]:
+    """Each kept forename and the names it may stand for, space-separated (linkage/identifiers/forenames.csv)."""
+    kept = pl.read_csv(Path(__file__).with_name("forenames.csv"))
+    return dict(kept.select("name", "canonical").iter_rows())
+
+
+def variants(name: pl.Expr) -> pl.Expr:
+    """The full names that a forename may stand for, space-separated; a name outside the list stands for itself."""
+    return name.replace(forenames())
+
+
+def known(name: pl.Expr) -> pl.Expr:
+    """`KNOWN` for a forename in the kept list, otherwise null: a typing error rarely makes another known name."""
+    return pl.when(name.is_in(list(forenames()))).then(pl.lit("KNOWN"))
+
+
+def sound(name: pl.Expr) -> pl.Expr:
+    """A phonetic code of a compact name: its first vowel and its consonants by how English speakers say them.
+
+    Longer than Soundex (nothing is cut off) and, unlike it, keeps the first vowel, so that JANE, JUNE and JEAN differ.
+    """
+    code = name
+    for pattern, said in _SAID:
+        code = code.str.replace_all(pattern, said)
+    # The first vowel stays in its place; later ones go, and only then are doubled consonants made single.
+    opening = code.str.extract(r"^([^AEIOU]*[AEIOU])", 1).fill_null("")
+    rest = code.str.replace(r"^[^AEIOU]*[AEIOU]+", "").str.replace_all(r"[AEIOU]+", "")
+    joined = opening + rest
+    for consonant in "BDFJKLMNPRSTXVZ":
+        joined = joined.str.replace_all(f"{consonant}{{2,}}", consonant)
+    return pl.when(joined != "").then(joined)
+
+
+_SAID = (
+    (r"^MC|^MAC", "MK"),
+    (r"^KN|^GN|^PN", "N"),
+    (r"^WR", "R"),
+    (r"^PS|^X", "S"),
+    (r"^WH", "W"),
+    (r"SCH", "SK"),
+    (r"TCH|CH", "X"),
+    (r"SH", "X"),
+    (r"PH", "F"),
+    (r"TH", "T"),
+    (r"OUGH|AUGH", "O"),
+    (r"IGHT", "IT"),
+    (r"GH", "G"),
+    (r"CK|Q", "K"),
+    (r"C([EIY])", "S${1}"),
+    (r"C", "K"),
+    (r"DG([EIY])", "J${1}"),
+    (r"G([EIY])", "J${1}"),
+    (r"G", "K"),
+    (r"V", "F"),
+    (r"Z", "S"),
+    (r"^Y([AEIOU])", "J${1}"),
+    (r"[YI]E?", "I"),
+    (r"E[AEI]", "E"),
+    (r"O[OU]", "O"),
+    (r"A[EIU]", "A"),
+    (r"\B[HW]", ""),
+)

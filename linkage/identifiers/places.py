@@ -1,0 +1,78 @@
+"""Addresses and postcodes: house number, flat, street and words (BS 7666 shapes); rules in docs/canonicalisation.md."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from linkage.identifiers.validity import bare, valid_postcode
+
+_TYPES = {
+    "RD": "ROAD",
+    "STR": "STREET",
+    "AVE": "AVENUE",
+    "AV": "AVENUE",
+    "LN": "LANE",
+    "CL": "CLOSE",
+    "CRES": "CRESCENT",
+    "CR": "CRESCENT",
+    "CRT": "COURT",
+    "CT": "COURT",
+    "DR": "DRIVE",
+    "GDNS": "GARDENS",
+    "GDN": "GARDEN",
+    "GR": "GROVE",
+    "PL": "PLACE",
+    "SQ": "SQUARE",
+    "TER": "TERRACE",
+    "TCE": "TERRACE",
+    "HSE": "HOUSE",
+    "EST": "ESTATE",
+    "PK": "PARK",
+}
+_FULL_TYPES = "|".join(sorted(set(_TYPES.values()))) + (
+    "|WAY|WALK|MEWS|HILL|RISE|ROW|VIEW|GREEN|PARADE|CIRCUIT|CIRCLE|WHARF|QUAY|BOULEVARD|PATH|LOOP|ALLEY"
+)
+_NO_ADDRESS = r"^(?:NFA|NOFIXEDABODE|NOFIXEDADDRESS|UNKNOWN|NOTKNOWN|NOTGIVEN|NA|NONE)$"
+_FLAT = r"\b(?:FLAT|APARTMENT|APT|UNIT|ROOM|STUDIO|VILLA|FLT)\s+([0-9]+[A-Z]?|[A-Z])\b"
+
+
+def address_words(folded: pl.Expr) -> pl.Expr:
+    """An address in words: punctuation gone, usual abbreviations written out; no fixed abode becomes null."""
+    text = (
+        folded.str.replace_all(r"['’‘`´ʼ.]", "")
+        .str.replace_all(r"\b([0-9]+)\s*[-/]\s*([0-9]+)\b", "${1}")
+        .str.replace_all(r"[^A-Z0-9]+", " ")
+        .str.strip_chars()
+        # ST opens a saint's name, except straight after a word, where a street ends with it.
+        .str.replace_all(r"\b([A-Z]{2,}) ST($| )", "${1} STREET${2}")
+    )
+    for short, full in _TYPES.items():
+        text = text.str.replace_all(rf"\b{short}\b", full)
+    found = ~text.str.replace_all(" ", "").str.contains(_NO_ADDRESS)
+    return pl.when((text != "") & found).then(text)
+
+
+def flat(words: pl.Expr) -> pl.Expr:
+    """The flat's number or letter, where one is named."""
+    return words.str.extract(_FLAT, 1)
+
+
+def house_number(words: pl.Expr) -> pl.Expr:
+    """The first number that is not the flat's."""
+    return words.str.replace(_FLAT, " ").str.extract(r"\b([0-9]+[A-Z]?)\b", 1)
+
+
+def street(words: pl.Expr) -> pl.Expr:
+    """The street's words up to and with its type (ROAD, CLOSE, ...), after any number; null when no type is named."""
+    return words.str.replace(_FLAT, " ").str.extract(rf"(?:^|[0-9][A-Z]?\b\s*)([A-Z][A-Z ]*?\b(?:{_FULL_TYPES}))\b", 1)
+
+
+def postcode(text: pl.Expr) -> pl.Expr:
+    """The postcode without its space when its shape is valid, otherwise null; ZZ99 says where nobody lives, so null."""
+    code = bare(text)
+    return pl.when(valid_postcode(code) & ~code.str.starts_with("ZZ99")).then(code)
+
+
+def sector(code: pl.Expr) -> pl.Expr:
+    """The postcode without its last two letters: the sector, some thousands of addresses."""
+    return pl.when(~code.str.starts_with("BFPO")).then(code.str.head(-2))

@@ -1,0 +1,87 @@
+"""Who may touch which store: the one table from which S3 identities, key policies and credential files are made (N3, N13, N14).
+
+A *principal* is a credential. Each store has one of its own name; each holder has a `verifier-<holder>` that can look and
+fail to decrypt, never read or write (D7); `witness` alone writes ledger checkpoints (D11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Recipients each store may write to (their inbox) and wrap keys for. Nothing leads back to `authority` (N14), the
+# identity custodian sends to nobody (N13), and departments answer the research store only (N7).
+SENDS: dict[str, tuple[str, ...]] = {
+    "authority": ("ons-identity", "ons-linker", "ons-research", "ons-relay"),
+    "ons-identity": (),
+    "ons-linker": ("ons-research",),
+    "ons-research": ("mhclg",),
+    "ons-relay": ("dwp", "moj", "dfe"),
+    "dwp": ("ons-research",),
+    "moj": ("ons-research",),
+    "dfe": ("ons-research",),
+    "mhclg": (),
+}
+# A relay forwards what it cannot open: the first sender wraps for the final recipient, so it must be able to encrypt for it.
+RELAYED: dict[str, tuple[str, ...]] = {"authority": ("dwp", "moj", "dfe")}
+
+STORES: tuple[str, ...] = tuple(SENDS)
+WITNESS = "witness"
+WITNESS_BUCKET = "ledger-witness"
+
+
+def holder_of(store: str) -> str:
+    """The organisation a store belongs to: the part of its name before the dash."""
+    return store.split("-")[0]
+
+
+HOLDERS: tuple[str, ...] = tuple(dict.fromkeys(holder_of(store) for store in STORES))
+
+
+@dataclass(frozen=True)
+class Principal:
+    """One credential: its name, the stores it owns, those it verifies, and those it may send to."""
+
+    name: str
+    owns: tuple[str, ...] = ()
+    verifies: tuple[str, ...] = ()
+    delivers_to: tuple[str, ...] = ()
+    wraps_for: tuple[str, ...] = ()
+    holds_root_key: bool = False
+
+    @property
+    def signing_key(self) -> str:
+        """Name of the Ed25519 key this principal signs with."""
+        return f"sign-{self.name}"
+
+
+def vault_bucket(store: str) -> str:
+    """Bucket of a store's own holdings."""
+    return f"{store}-vault"
+
+
+def inbox_bucket(store: str) -> str:
+    """Bucket where a store receives sealed transfers."""
+    return f"{store}-inbox"
+
+
+def buckets_of(store: str) -> tuple[str, str]:
+    """Both buckets of a store."""
+    return vault_bucket(store), inbox_bucket(store)
+
+
+def all_principals() -> tuple[Principal, ...]:
+    """Every principal of a whole deployment: stores, verifiers, the witness."""
+    stores = tuple(
+        Principal(
+            store,
+            owns=(store,),
+            delivers_to=SENDS[store],
+            wraps_for=SENDS[store] + RELAYED.get(store, ()),
+            holds_root_key=store == "authority",
+        )
+        for store in STORES
+    )
+    verifiers = tuple(
+        Principal(f"verifier-{holder}", verifies=tuple(s for s in STORES if holder_of(s) == holder)) for holder in HOLDERS
+    )
+    return (*stores, *verifiers, Principal(WITNESS))
