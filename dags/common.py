@@ -6,7 +6,7 @@ import functools
 import logging
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from airflow.sdk import Asset, CronPartitionTimetable, get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
@@ -86,10 +86,27 @@ def step(function: Callable[P, R]) -> Callable[P, R]:
     return bounded
 
 
-def refuse_quietly(error: FlowRefused) -> None:
+def airflow_user_id(name: str) -> str:
+    """The auth manager's id of an approver: FAB numbers its users, others use the name (`LINKAGE_APPROVER_IDS`)."""
+    return settings.load().approver_ids.get(name, name)
+
+
+def refuse_quietly(error: FlowRefused) -> NoReturn:
     """End a scheduled step that a closed programme leaves nothing to do: one line in the log, then skipped (D3)."""
     log.warning("Refused. %s", error)
     raise AirflowSkipException(str(error))
+
+
+def open_programme(flow: str) -> date:
+    """The run's date, if the programme still takes anything in; else the step is skipped with rule D3 in its log."""
+    from linkage.evaluation import gate
+
+    day = as_of()
+    try:
+        gate.require_open(flow, day)
+    except FlowRefused as error:
+        refuse_quietly(error)
+    return day
 
 
 def say(lines: str | list[str]) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowSkipException
-from common import DEFAULTS, as_of, daily, loads_at, say, step
+from common import DEFAULTS, daily, loads_at, open_programme, say, step
 
 
 def department_match(department: str):
@@ -33,7 +33,7 @@ def department_match(department: str):
         def accept_request() -> list[str]:
             from linkage.evaluation import match_department
 
-            as_of()
+            open_programme(f"department_match_{department}")
             waves = match_department.accept(department)
             if not waves:
                 raise AirflowSkipException("0 requests waiting")

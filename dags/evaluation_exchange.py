@@ -11,7 +11,7 @@ cannot open them and keeps no copy.
 from __future__ import annotations
 
 from airflow.sdk import dag, task
-from common import DEFAULTS, as_of, daily, loads_at, say, step
+from common import DEFAULTS, daily, loads_at, open_programme, say, step
 
 
 @dag(
@@ -23,12 +23,16 @@ from common import DEFAULTS, as_of, daily, loads_at, say, step
     doc_md=__doc__,
 )
 def evaluation_exchange():
+    @task
+    @step
+    def programme_is_open() -> None:
+        open_programme("evaluation_exchange")
+
     @task(map_index_template="{{ task.op_kwargs['store'] }}", max_active_tis_per_dagrun=2)
     @step
     def accept(store: str) -> None:
         from linkage.evaluation import exchange
 
-        as_of()
         say(exchange.accept(store))
 
     @task
@@ -36,11 +40,9 @@ def evaluation_exchange():
     def relay() -> None:
         from linkage.evaluation import exchange
 
-        as_of()
         say(exchange.relay())
 
-    accept.expand(store=["ons-identity", "ons-linker", "ons-research"])
-    relay()
+    programme_is_open() >> [accept.expand(store=["ons-identity", "ons-linker", "ons-research"]), relay()]
 
 
 if loads_at("ons"):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from common import DEFAULTS, RESEARCH_FILE_READY, as_of, daily, loads_at, refuse_quietly, say, step
+from common import DEFAULTS, RESEARCH_FILE_READY, as_of, daily, loads_at, open_programme, say, step
 
 
 @dag(
@@ -26,14 +26,10 @@ def research_linkage():
     @task
     @step
     def waves_to_link() -> list[str]:
-        from linkage.errors import FlowRefused
         from linkage.evaluation import link
 
-        as_of()
-        try:
-            waves = link.waves_to_link()
-        except FlowRefused as error:
-            refuse_quietly(error)
+        open_programme("research_linkage")
+        waves = link.waves_to_link()
         if not waves:
             raise AirflowSkipException("0 waves have everything that linking needs")
         return waves

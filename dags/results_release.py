@@ -17,7 +17,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from common import DEFAULTS, RESEARCH_FILE_READY, as_of, loads_at, say, step
+from common import DEFAULTS, airflow_user_id, RESEARCH_FILE_READY, as_of, loads_at, refuse_quietly, say, step
 
 APPROVERS = ["approver", "governance"]
 
@@ -49,10 +49,14 @@ def results_release():
     @task
     @step
     def propose_tables() -> str:
+        from linkage.errors import FlowRefused
         from linkage.release import register
 
         author = get_current_context()["dag_run"].triggering_user_name or "schedule"
-        proposed = register.propose(as_of(), author)
+        try:
+            proposed = register.propose(as_of(), author)
+        except FlowRefused as error:
+            refuse_quietly(error)
         say(proposed.lines)
         if proposed.proposal is None:
             raise AirflowSkipException("0 tables to release")
@@ -63,7 +67,7 @@ def results_release():
             task_id=f"approval_of_{approver}",
             subject="Release of authority-level tables to MHCLG",
             body="Proposal {{ ti.xcom_pull(task_ids='propose_tables') }}: read the findings in the log of propose_tables.",
-            assigned_users=[{"id": approver, "name": approver}],
+            assigned_users=[{"id": airflow_user_id(approver), "name": approver}],
             fail_on_reject=True,
         )
 

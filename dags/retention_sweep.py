@@ -32,15 +32,18 @@ def retention_sweep():
     def destroy_what_is_due() -> dict:
         from linkage import clock
         from linkage.custody import sweep
+        from linkage.errors import DependencyUnreachable
 
         get_current_context()
         report = sweep.sweep(as_of=clock.at(as_of(), 3, 30))
         say(report.lines)
-        if report.incidents:
+        if report.unreachable:
+            raise DependencyUnreachable(f"{len(report.failed)} holdings could not be reached.")
+        if not report.ok:
             raise AirflowFailException(
-                f"{len(report.incidents)} holdings could not be destroyed; the next try goes on from there"
+                f"{len(report.failed)} holdings not destroyed, {len(report.breaches)} breaches; see above"
             )
-        return {"due": report.due, "destroyed": report.destroyed}
+        return {"due": report.due, "destroyed": len(report.certificates)}
 
     @task
     @step

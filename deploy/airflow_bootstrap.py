@@ -38,7 +38,14 @@ ROLES = {
     "Governance": _ANYONE
     | _FOLLOW
     | _ANSWER
-    | {(READ, "DAGs"), (READ, "DAG Dependencies"), (READ, "Assets"), (MENU, "Assets"), (MENU, "DAG Dependencies")},
+    | {
+        (READ, "DAGs"),
+        (READ, "DAG Dependencies"),
+        (READ, "Assets"),
+        (READ, "Asset Aliases"),
+        (MENU, "Assets"),
+        (MENU, "DAG Dependencies"),
+    },
     "Approver": _ANYONE | _FOLLOW | _ANSWER,
 }
 USERS = {"engineer": "Op", "governance": "Governance", "approver": "Approver"}

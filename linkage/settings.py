@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     weed_master_url: str = Field(
         "", description="SeaweedFS master for the vacuum after destruction; empty when not SeaweedFS"
     )
+    approver_ids: dict[str, str] = Field(
+        default_factory=dict, description="Approver's user name to the id Airflow's auth manager gives it, as JSON"
+    )
     sandbox_seed: int = Field(20221003, description="Seed of the synthetic population (sandbox only)")
     sandbox_families: int = Field(300, description="Families in the synthetic population (sandbox only)")
 

@@ -19,8 +19,8 @@ SCHEMA = 1
 STANDARD = "NIST SP 800-88r2, cryptographic erase; then deletion of every object version"
 _KEY = {
     "destroyed": "the key-encryption key was destroyed at once; no backup of a wrapped key opens any more",
-    "erased": "the holding's wrapped data key was erased; its key-encryption key serves other holdings or later transfers"
-    " and is destroyed on its own date, recorded in the ledger as key_destroyed",
+    "erased": "the holding's wrapped data key was erased; its key-encryption key serves other holdings or transfers"
+    " on their way, and is destroyed on its own date, which the ledger records as key_destroyed",
     "never held": "sealed to another store; this store never held a key to it",
 }
 
@@ -47,6 +47,8 @@ def issue(register: Register, holding_id: str) -> str:
     digest = hashlib.sha256(text.encode()).hexdigest()
     with register.transaction() as session:
         row_of(session, holding_id, lock=True)
+        if session.get(CertificateRow, certificate_id(holding_id)) is not None:
+            return certificate_id(holding_id)
         session.add(
             CertificateRow(
                 id=certificate_id(holding_id),

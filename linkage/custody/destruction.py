@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from linkage import clock
 from linkage.custody import certificate, faults, keys, ledger, objects, verification
-from linkage.custody.models import LIVE, CertificateRow, Holding, HoldingRow, KeyRow, StepRow, holder_of
+from linkage.custody.models import CertificateRow, Holding, HoldingRow, KeyRow, StepRow
 from linkage.custody.register import Register, row_of
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, LinkageError
 
@@ -158,6 +158,7 @@ def _remove_objects(register: Register, holding: Holding) -> None:
     purged = objects.client(holding.store).purge(holding.bucket, holding.prefix)
     counts = {"versions": purged.versions, "markers": purged.markers, "uploads": purged.uploads}
     with register.transaction() as session:
+        row_of(session, holding.id, lock=True)
         _note(session, holding.id, "objects", {**counts, "bucket": holding.bucket, "prefix": holding.prefix})
     faults.reach("after_objects")
 
@@ -198,6 +199,3 @@ def _done(session: Session, holding_id: str, step: str) -> bool:
 def _note(session: Session, holding_id: str, step: str, detail: Mapping[str, Any]) -> None:
     if not _done(session, holding_id, step):
         session.add(StepRow(holding_id=holding_id, step=step, at=clock.now(), detail=dict(detail)))
-
-
-__all__ = ["LIVE", "STEPS", "Outcome", "destroy", "destroy_all", "destroy_kek", "holder_of"]

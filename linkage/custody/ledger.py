@@ -84,7 +84,7 @@ def leaves(session: Session) -> list[str]:
 
 
 def checkpoint() -> Checkpoint:
-    """Sign the present tree head and keep it with the witness, a second place under its own credential (D11)."""
+    """Sign the present tree head and keep it with the witness: another place, another credential, locked (D11)."""
     with Register.open().transaction() as session:
         hashes = _hashes(session)
     signed = _sign(len(hashes), merkle.root(hashes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -217,12 +217,12 @@ class Holding:
     prefix: str
     attempt: str | None
     kek: str | None
-    wrapped_dek: str | None
-    wrapped_secrets: dict[str, str] | None
+    wrapped_dek: str | None = field(repr=False)
+    wrapped_secrets: dict[str, str] | None = field(repr=False)
     parts: int
     bytes: int
     rows: int | None
-    content_mac: str | None
+    content_mac: str | None = field(repr=False)
     state: str
     destroyed_at: datetime | None
     superseded_by: str | None
@@ -234,12 +234,12 @@ class Holding:
     @classmethod
     def of(cls, row: HoldingRow) -> Holding:
         """The copy of a row."""
-        return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
+        return cls(**{one.name: getattr(row, one.name) for one in fields(cls)})
 
     def public(self) -> dict[str, Any]:
         """What tables and `--json` show: no wrapped keys."""
         hidden = {"wrapped_dek", "wrapped_secrets", "content_mac"}
-        told = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in hidden}
+        told = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in hidden}
         return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in told.items()}
 
 

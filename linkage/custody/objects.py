@@ -40,12 +40,11 @@ class ObjectStore:
     """One principal's view of the object store. Raises DependencyUnreachable, FlowRefused (N11), CheckFailed."""
 
     def __init__(self, principal: str) -> None:
-        import boto3
         from botocore.config import Config
 
         conf, keys = settings.load(), credentials.load(principal)
         self.principal = principal
-        self._client = boto3.session.Session().client(
+        self._client = _session(os.getpid()).client(
             "s3",
             endpoint_url=conf.s3_endpoint or None,
             region_name=conf.s3_region,
@@ -153,6 +152,14 @@ def client(principal: str) -> ObjectStore:
     """The object store as `principal`; clients are kept per process and settings."""
     conf = settings.load()
     return _client(principal, conf.s3_endpoint, str(conf.secrets), os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _session(_process: int) -> Any:
+    """One session for all principals: it carries no credentials, only the loaded service model."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 @lru_cache(maxsize=64)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Date, Engine, bindparam, create_engine, event, func, select, text
+from sqlalchemy import Date, Engine, bindparam, create_engine, event, exists, func, select, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
@@ -29,7 +29,7 @@ from linkage.custody.models import (
     StepRow,
     SweepRow,
 )
-from linkage.errors import CheckFailed, DependencyUnreachable, Misuse
+from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, Misuse
 from linkage.policy import Deadline
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -101,8 +101,10 @@ class Register:
 
     def due(self, before: datetime, stores: Sequence[str] | None = None) -> list[Holding]:
         """What must be destroyed before that instant, earliest first; whatever is begun belongs to it (D6, D7)."""
-        begun = HoldingRow.state == "destroying"
-        query = select(HoldingRow).where(HoldingRow.state.in_(LIVE), begun | (HoldingRow.target < before))
+        certified = exists().where(CertificateRow.holding_id == HoldingRow.id)
+        begun = (HoldingRow.state == "destroying") | ((HoldingRow.state == "destroyed") & ~certified)
+        due = HoldingRow.state.in_(LIVE) & (HoldingRow.target < before)
+        query = select(HoldingRow).where(begun | due)
         if stores is not None:
             query = query.where(HoldingRow.store.in_(list(stores)))
         return self._list(query.order_by(HoldingRow.target, HoldingRow.id))
@@ -197,14 +199,17 @@ def hold_lock(session: Session, name: str) -> None:
 
 
 def register_key(session: Session, name: str, store: str, due_on: date | None) -> KeyRow:
-    """Note that a key-encryption key is in use, and lock its row against a destruction running beside us."""
+    """Note that a key-encryption key is in use, and lock its row against a destruction running beside us.
+
+    A destroyed key never comes back under its name, or its certificates would read wrong: FlowRefused (D6).
+    """
     noted = text(
         "INSERT INTO key_encryption_keys (name, store, due_on) VALUES (:name, :store, :due) ON CONFLICT DO NOTHING"
     )
     session.execute(noted.bindparams(bindparam("due", type_=Date)), {"name": name, "store": store, "due": due_on})
     row = session.get_one(KeyRow, name, with_for_update=True)
-    row.destroyed_at = None
-    session.flush()
+    if row.destroyed_at is not None:
+        raise FlowRefused("D6", f"the key {name} is destroyed: the sweep of its date has run; this comes too late")
     return row
 
 

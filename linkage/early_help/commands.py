@@ -34,10 +34,9 @@ def families(
     found = identify_families(_accepted(deliveries_dir, day), day, rules).families
     out.parent.mkdir(parents=True, exist_ok=True)
     found.select(COLUMNS).write_csv(out)
-    _tell(
-        f"As of {day}, by {rules.version}: {found.height:,} assessed families, {int(found['identified'].sum()):,} with "
-        f"{rules.minimum_issues} or more different issues, {int(found['invited'].sum()):,} to invite. Written: {out.name}"
-    )
+    identified, invited = int(found["identified"].sum()), int(found["invited"].sum())
+    _tell(f"As of {day}, by {rules.version}: {found.height:,} families assessed, {identified:,} identified (N2),")
+    _tell(f"{invited:,} of them to invite (N4). Written: {out.name}")
 
 
 def _accepted(folder: Path, day: date) -> dict[str, pl.DataFrame]:

@@ -48,7 +48,10 @@ def merge_rare(column: pl.Series, minimum: int, label: str) -> pl.Series:
         (pl.col("people") < minimum) | (pl.col("so_far").shift(1, fill_value=0).is_between(1, minimum - 1))
     )[text.name]
     return text.to_frame().select(
-        pl.when(pl.col(text.name).is_in(rare.implode())).then(pl.lit(label)).otherwise(pl.col(text.name)).alias(text.name)
+        pl.when(pl.col(text.name).is_in(rare.implode()))
+        .then(pl.lit(label))
+        .otherwise(pl.col(text.name))
+        .alias(text.name)
     )[text.name]
 
 

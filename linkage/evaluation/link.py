@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import polars as pl
+
 from linkage import policy
 from linkage.custody import transfer
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed
 from linkage.evaluation.deidentify import deidentify
-from linkage.evaluation.linked import join_returns, link_index
+from linkage.evaluation.linked import carry_forward, join_returns, link_index, remember
+from linkage.matching.match import match
 
 LINKER, RESEARCH = "ons-linker", "ons-research"
 DEPARTMENTS = ("dwp", "moj", "dfe")
@@ -34,18 +37,14 @@ def send_index(wave: str) -> str:
     """
     vault = Vault(LINKER)
     crosswalk = _only(vault, "crosswalk", wave)
-    index = link_index(vault.read_frame(crosswalk.id), None)
-    kept = vault.put_frame(
-        index,
-        "crosswalk",
-        programme=crosswalk.programme,
-        wave=f"{wave}-index",
-        label="index",
-        natural_key=f"index:{crosswalk.programme}:{wave}",
-        parents=[crosswalk.id],
-    )
+    frame = vault.read_frame(crosswalk.id)
+    known = _research_ids(vault, wave)
+    if known is None:
+        index = link_index(frame, _ids_of_earlier_waves(vault, wave))
+        known = _put(vault, remember(frame, index), "research_ids", wave, [crosswalk])
+    # Sent from what is kept, so that a run that was killed sends the same ids again.
     transfer.send(
-        vault.read_frame(kept.id).select("research_id", "attribute_ref", "dwp_ref", "moj_ref", "dfe_ref"),
+        link_index(frame, vault.read_frame(known.id)),
         sender=LINKER,
         recipient=RESEARCH,
         dataset_class="link_index",
@@ -80,7 +79,25 @@ def deidentify_wave(wave: str) -> list[str]:
     return [f"Wave {wave}: research file of {research.frame.height:,} people ({held.id}).", f"Measured: {measures}."]
 
 
-def _put(vault: Vault, frame, dataset_class: str, wave: str, parents: Sequence[Holding]) -> Holding:  # type: ignore[no-untyped-def]
+def _research_ids(vault: Vault, wave: str) -> Holding | None:
+    found = vault.find("research_ids", wave=wave)
+    return found[-1] if found else None
+
+
+def _ids_of_earlier_waves(vault: Vault, wave: str) -> pl.DataFrame | None:
+    """Research ids of people whom an earlier wave knew, found again by their compound tokens (N8)."""
+    earlier = [one for one in vault.find("research_ids") if one.wave != wave]
+    if not earlier:
+        return None
+    tokens = vault.read_frame(_only(vault, "compound_tokens", wave).id).rename({"linker_ref": "record_id"})
+    carried = []
+    for one in earlier:
+        old = vault.read_frame(_only(vault, "compound_tokens", str(one.wave)).id).rename({"linker_ref": "record_id"})
+        carried.append(carry_forward(vault.read_frame(one.id), match(tokens, old).pairs))
+    return pl.concat(carried).unique("linker_ref", keep="last", maintain_order=True)
+
+
+def _put(vault: Vault, frame: pl.DataFrame, dataset_class: str, wave: str, parents: Sequence[Holding]) -> Holding:
     programme = policy.load().name
     return vault.put_frame(
         frame,
@@ -102,4 +119,5 @@ def _only(vault: Vault, dataset_class: str, wave: str) -> Holding:
 
 def _returns(vault: Vault, wave: str) -> dict[str, Holding]:
     """The wave's returns by the department that sent them."""
-    return {transfer.sender_of(one): one for one in vault.find("department_return", wave=wave)}
+    flows = policy.load().file.flow
+    return {flows[str(one.flow_id)].sender: one for one in vault.find("department_return", wave=wave)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from linkage import policy
-from linkage.custody import transfer
+from linkage.custody import history, transfer
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed
@@ -26,8 +26,8 @@ def accept(department: str) -> list[str]:
     """Take in waiting requests; the waves that still have to be matched and returned."""
     transfer.receive(department)
     vault = Vault(department)
-    returned = {one.wave for one in vault.find("match_working") if _returned(department, str(one.wave))}
-    return sorted({str(one.wave) for one in vault.find("department_request")} - {str(wave) for wave in returned})
+    asked = sorted({str(one.wave) for one in vault.find("department_request")})
+    return [wave for wave in asked if not _returned(department, wave)]
 
 
 def match(department: str, wave: str) -> str:
@@ -98,4 +98,5 @@ def _return_key(department: str, wave: str) -> str:
 
 
 def _returned(department: str, wave: str) -> bool:
-    return transfer.was_sent(department, _return_key(department, wave))
+    programme = policy.load().name
+    return history.was_sent(programme, department, "ons-research", "department_return", _return_key(department, wave))

@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from linkage import policy
-from linkage.custody import keys, ledger, transfer
+from linkage.custody import history, keys, ledger, transfer
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed, Misuse
@@ -55,7 +55,7 @@ def wave_to_send(as_of: date) -> str | None:
 
 def sent_to(wave: str) -> set[str]:
     """The recipients a wave has been sent to, as the ledger knows."""
-    told = ledger.facts("submission_sent")
+    told = history.facts("submission_sent")
     return {
         str(facts["recipient"]) for facts in told if facts["wave"] == wave and facts["programme"] == policy.load().name
     }

@@ -16,6 +16,8 @@ from linkage.feeds.reading import BROKEN_SCHEMA, ROW_NO, TextFile, refuse, tidy
 
 _DECLARED = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([A-Za-z0-9._-]+)")
 _SAFE_ENCODINGS = (b"utf-8", b"utf8", b"us-ascii", b"ascii")
+_DEEPEST = 12
+"""The census is six elements deep; unbounded depth is an attack on the parser, not data."""
 
 Told = list[tuple[str, str]]
 """(column, text) of every contract element met."""
@@ -105,6 +107,7 @@ def _records(body: bytes, paths: _Paths) -> Iterator[Element]:
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import iterparse
 
+    seen: set[str] = set()
     stack: list[Element] = []
     names: list[str] = []
     collection = ""
@@ -114,7 +117,10 @@ def _records(body: bytes, paths: _Paths) -> Iterator[Element]:
             if event == "start":
                 stack.append(element)
                 names.append(_bare(element))
-                _require_known(names, paths, count + 1)
+                path = "/".join(names)
+                if path not in seen:
+                    _require_known(names, paths, count + 1)
+                    seen.add(path)
                 continue
             path = "/".join(names[1:])
             stack.pop()
@@ -134,6 +140,8 @@ def _records(body: bytes, paths: _Paths) -> Iterator[Element]:
 def _require_known(names: list[str], paths: _Paths, number: int) -> None:
     """Refuse an element the contract does not name (N3), told by its record's number: its name is the sender's text."""
     shape = paths.shape
+    if len(names) > _DEEPEST:
+        raise _Refused("xml_unreadable", f"record {number}")
     if names[0] != shape.root:
         raise _Refused("unknown_column", "the root element")
     path = "/".join(names[1:])

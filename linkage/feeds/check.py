@@ -65,8 +65,9 @@ def check_delivery(
 ) -> CheckedDelivery:
     """Apply the feed's contract to one delivered file. Deterministic and pure.
 
-    previous_rows: rows accepted of the delivery before, for the volume band. gx: also run the Great Expectations suite,
-    which must agree. manifest_required=False checks a file on its own. released=True: a person has looked at a held one.
+    previous_rows: rows accepted of the delivery before, for the volume band. gx: also run the Great Expectations
+    suite, which must agree. manifest_required=False checks a file on its own. released=True: a person has looked at
+    a held delivery and lets it through.
     Raises Misuse for an unknown feed; CheckFailed when the suite and the masks disagree.
     """
     contract = loading.load(feed)
@@ -128,7 +129,9 @@ def _gate(contract: Contract, frame: pl.DataFrame, as_of: date, found: pl.DataFr
     if set(evidence.violations) != expected:
         differ = {(column, reason) for _, column, reason in expected ^ set(evidence.violations)}
         named = ", ".join(sorted(f"{column}/{reason}" for column, reason in differ))
-        raise CheckFailed(f"{contract.id}: the expectation suite and the masks disagree on {named}; nothing is accepted")
+        raise CheckFailed(
+            f"{contract.id}: the expectation suite and the masks disagree on {named}; nothing is accepted"
+        )
     return evidence.summary
 
 

@@ -1,4 +1,4 @@
-"""What one feed may contain: columns, rules between them, whole-file limits. Read from policy/feeds/*.toml by `loading`."""
+"""What one feed may contain: columns, rules between them, whole-file limits. `loading` reads it from TOML."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ RuleKind = Literal["at_least", "sum_at_most", "not_before", "one_present", "uniq
 Identifier = Literal["nino", "postcode", "nhs_number", "upn"]
 
 EARLIEST = date(1900, 1, 1)
+FLAGS = {"1": True, "0": False, "true": True, "false": False}
 
 
 class _Part(BaseModel):
@@ -39,6 +40,11 @@ class Column(_Part):
     blank_when: str | None = None
 
     @property
+    def accepts(self) -> list[str]:
+        """The values a flag or a coded column may hold."""
+        return self.codes or (["0", "1"] if self.kind == "flag" else [])
+
+    @property
     def flag_name(self) -> str:
         """The column that says an identifier was delivered and is not valid."""
         return f"{self.name}_invalid"
@@ -58,6 +64,11 @@ class Rule(_Part):
     def blames(self) -> str:
         """The column a violation of this rule is reported at."""
         return self.column or self.columns[0]
+
+    @property
+    def between_rows(self) -> bool:
+        """Whether the rule compares rows with each other; such rules see only rows that are sound by themselves."""
+        return self.kind == "unique"
 
     @property
     def names(self) -> list[str]:

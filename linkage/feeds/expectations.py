@@ -27,7 +27,9 @@ CALENDAR = (
     r"|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)"
 )
 WHOLE = r"-?[0-9]{1,9}"
-_FLAGS = ["0", "1", "false", "true"]
+_EPOCH = 719_163  # date(1970, 1, 1).toordinal()
+_CONTROL = r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"
+_PAIR = "expect_column_pair_values_a_to_be_greater_than_b"
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,15 @@ class Expected:
         return {"type": self.type, "kwargs": self.kwargs, "meta": meta}
 
 
-def expectations(contract: Contract) -> list[Expected]:
-    """Every expectation of the contract, in the order the masks tell their faults."""
+def row_expectations(contract: Contract) -> list[Expected]:
+    """What one row shows by itself, in the order the masks tell their faults."""
     found = [one for column in contract.columns for one in _of_column(column)]
     return found + [one for rule in contract.rules for one in _of_rule(rule)]
+
+
+def between_expectations(contract: Contract) -> list[Expected]:
+    """What only rows together show; validated over the rows that meet every row expectation."""
+    return [one for rule in contract.rules if rule.between_rows for one in _unique(rule)]
 
 
 def sum_name(rule: Rule) -> str:
@@ -62,7 +69,8 @@ def suite_json(feed: str) -> str:
     told = {
         "name": contract.id,
         "meta": {"contract": contract.id, "contract_sha256": loading.digest(feed)},
-        "expectations": [one.as_json() for one in expectations(contract)],
+        "expectations": [one.as_json() for one in row_expectations(contract)],
+        "expectations_between_sound_rows": [one.as_json() for one in between_expectations(contract)],
     }
     return json.dumps(told, indent=1, sort_keys=True) + "\n"
 
@@ -90,33 +98,36 @@ def _of_column(column: Column) -> Iterator[Expected]:
                 yield one("column_values_to_be_between", "future_date", name + DAYS, max_value=latest)
         case "whole":
             yield one("column_values_to_match_regex", "not_whole_number", regex=whole(WHOLE))
-            ends = {"min_value": column.min, "max_value": column.max}
-            told = {end: limit for end, limit in ends.items() if limit is not None}
-            if told:
-                yield one("column_values_to_be_between", "out_of_range", name + NUMBER, **told)
-        case "flag":
-            yield one("column_values_to_be_in_set", "unknown_code", value_set=_FLAGS)
-        case "code":
-            yield one("column_values_to_be_in_set", "unknown_code", value_set=column.codes)
+            ends = [("min_value", column.min), ("max_value", column.max)]
+            limits = {end: limit for end, limit in ends if limit is not None}
+            if limits:
+                yield one("column_values_to_be_between", "out_of_range", name + NUMBER, **limits)
+        case "flag" | "code":
+            yield one("column_values_to_be_in_set", "unknown_code", value_set=column.accepts)
         case "code_list":
             codes = "|".join(re.escape(code) for code in column.codes)
             yield one("column_values_to_match_regex", "unknown_code", regex=whole(f"({codes})(;({codes}))*"))
         case "text":
-            yield one("column_value_lengths_to_be_between", "too_long", max_value=column.max_length)
-            yield one("column_values_to_not_match_regex", "control_character", regex=_CONTROL)
-            yield one("column_values_to_not_match_regex", "formula", regex=r"\A[-+=@]")
-            if column.pattern:
-                yield one("column_values_to_match_regex", "bad_shape", regex=whole(column.pattern))
+            yield from _of_text(column)
 
 
-_EPOCH = 719_163  # date(1970, 1, 1).toordinal()
-_CONTROL = r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"
+def _of_text(column: Column) -> Iterator[Expected]:
+    on = {"column": column.name}
+
+    def one(kind: str, reason: str, **kwargs: Any) -> Expected:
+        return Expected(f"expect_{kind}", on | kwargs, column.name, reason)
+
+    yield one("column_value_lengths_to_be_between", "too_long", max_value=column.max_length)
+    yield one("column_values_to_not_match_regex", "control_character", regex=_CONTROL)
+    yield one("column_values_to_not_match_regex", "formula", regex=r"\A[-+=@]")
+    if column.pattern:
+        yield one("column_values_to_match_regex", "bad_shape", regex=whole(column.pattern))
 
 
 def _of_rule(rule: Rule) -> Iterator[Expected]:
     if rule.kind == "at_least":
-        kwargs = {"column": rule.column + NUMBER, "min_value": rule.value}
-        yield Expected("expect_column_values_to_be_between", kwargs, rule.column, rule.reason or "out_of_range")
+        limit: dict[str, Any] = {"column": rule.column + NUMBER, "min_value": rule.value}
+        yield Expected("expect_column_values_to_be_between", limit, rule.column, rule.reason or "out_of_range")
     elif rule.kind == "sum_at_most":
         pair = _at_least(rule.other + NUMBER, sum_name(rule))
         yield Expected(_PAIR, pair, rule.columns[0], rule.reason or "out_of_range")
@@ -127,13 +138,8 @@ def _of_rule(rule: Rule) -> Iterator[Expected]:
         first, *others = rule.columns
         absent = [{"type": "nullity", "column": {"name": name}, "is_null": True} for name in others]
         condition = absent[0] if len(absent) == 1 else {"type": "and", "conditions": absent}
-        kwargs = {"column": first, "row_condition": condition}
+        kwargs: dict[str, Any] = {"column": first, "row_condition": condition}
         yield Expected("expect_column_values_to_not_be_null", kwargs, first, rule.reason or "missing_value")
-    else:
-        yield from _unique(rule)
-
-
-_PAIR = "expect_column_pair_values_a_to_be_greater_than_b"
 
 
 def _at_least(larger: str, smaller: str) -> dict[str, Any]:
@@ -149,6 +155,7 @@ def _unique(rule: Rule) -> Iterator[Expected]:
     yield Expected(
         "expect_column_values_to_be_in_set", {"column": REPEAT, "value_set": [0]}, rule.blames, "repeated_row"
     )
+    # A repeated row conflicts with nothing: only first copies are compared.
     first_copies = {"type": "comparison", "column": {"name": REPEAT}, "operator": "==", "parameter": 0}
     kwargs = {
         "column_list": rule.columns,

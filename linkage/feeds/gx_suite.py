@@ -19,7 +19,8 @@ from linkage.feeds.expectations import (
     REPEAT,
     WHOLE,
     Expected,
-    expectations,
+    between_expectations,
+    row_expectations,
     sum_name,
 )
 from linkage.feeds.reading import ROW_NO
@@ -51,20 +52,27 @@ def run_suite(frame: pl.DataFrame, contract: Contract, as_of: date) -> Evidence:
 
     Raises CheckFailed, without a value, when an expectation could not be evaluated at all.
     """
-    told = expectations(contract)
-    found: list[tuple[int, str, str]] = []
-    if frame.height:
-        results = _validate(gx_frame(frame, contract), told, contract, as_of)
-        found = sorted(hit for expected, result in results for hit in _hits(expected, result, contract))
+    alone, together = row_expectations(contract), between_expectations(contract)
+    found = _run(frame, alone, contract, as_of)
+    broken = {row for row, _, _ in found}
+    sound = frame.filter(~pl.col(ROW_NO).is_in(list(broken)))
+    found = sorted(found + _run(sound, together, contract, as_of))
     failed = len({(column, reason) for _, column, reason in found})
     summary: dict[str, int | str] = {
         "suite": contract.id,
-        "expectations": len(told),
+        "expectations": len(alone) + len(together),
         "failed": failed,
         "rows": frame.height,
         "faults": len(found),
     }
     return Evidence(tuple(found), summary)
+
+
+def _run(frame: pl.DataFrame, told: list[Expected], contract: Contract, as_of: date) -> list[tuple[int, str, str]]:
+    if not told or frame.is_empty():
+        return []
+    results = _validate(gx_frame(frame, contract), told, contract, as_of)
+    return [hit for expected, result in results for hit in _hits(expected, result, contract)]
 
 
 def gx_frame(frame: pl.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -95,9 +103,7 @@ def gx_frame(frame: pl.DataFrame, contract: Contract) -> pd.DataFrame:
     return pd.concat([text, pd.DataFrame(derived, index=text.index)], axis=1)
 
 
-def _validate(
-    table: pd.DataFrame, told: list[Expected], contract: Contract, as_of: date
-) -> list[tuple[Expected, Any]]:
+def _validate(table: pd.DataFrame, told: list[Expected], contract: Contract, as_of: date) -> list[tuple[Expected, Any]]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig

@@ -13,12 +13,19 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from linkage import settings
 from linkage.errors import Misuse
-from linkage.feeds.contract import Column, Contract, Drift, Limits
+from linkage.feeds.contract import FLAGS, Column, Contract, Drift, Limits, Rule
 from linkage.feeds.reasons import REASONS
 from linkage.policy.mistakes import PolicyMistake, mistake
 
 _SHARED = "shared"
 _LIMITS = "limits"
+_RULE_NEEDS = {
+    "at_least": ("column", "value"),
+    "sum_at_most": ("columns", "other"),
+    "not_before": ("column", "other"),
+    "one_present": ("columns",),
+    "unique": ("columns",),
+}
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -124,16 +131,26 @@ def _check(contract: Contract, feed: str, path: Path, text: str, included: int) 
             key, what = wrong
             raise mistake(path, text, ("columns", number - included, key), "N3", f"column {column.name}: {what}")
     for number, rule in enumerate(contract.rules):
-        unknown = [name for name in rule.names if name not in contract.names]
-        if unknown or not rule.names:
-            raise mistake(path, text, ("rules", number, "column"), "N3", f"no such column: {', '.join(unknown)}")
-        if rule.reason and rule.reason not in REASONS:
-            raise mistake(path, text, ("rules", number, "reason"), "N3", "no such reason code")
-        if rule.kind == "at_least" and rule.value is None:
-            raise mistake(path, text, ("rules", number, "value"), "N3", "a rule of kind 'at_least' needs 'value'")
+        wrong = _wrong_with_rule(rule, contract)
+        if wrong:
+            raise mistake(path, text, ("rules", number, wrong[0]), "N3", wrong[1])
     for name in contract.drift.coverage:
         if name not in contract.names:
             raise mistake(path, text, ("drift", "coverage", name), "N3", "no such column")
+
+
+def _wrong_with_rule(rule: Rule, contract: Contract) -> tuple[str, str] | None:
+    """The key and the mistake, or None."""
+    needed = _RULE_NEEDS[rule.kind]
+    for key in needed:
+        if getattr(rule, key) in ("", [], None):
+            return "kind", f"a rule of kind '{rule.kind}' needs '{key}'"
+    unknown = [name for name in rule.names if name not in contract.names]
+    if unknown:
+        return "column", f"no such column: {', '.join(unknown)}"
+    if rule.reason and rule.reason not in REASONS:
+        return "reason", "no such reason code"
+    return None
 
 
 def _wrong_with_column(column: Column, contract: Contract) -> tuple[str, str] | None:
@@ -144,6 +161,8 @@ def _wrong_with_column(column: Column, contract: Contract) -> tuple[str, str] | 
         return "map", "must map every code and nothing else"
     if contract.format == "xml" and not column.element:
         return "element", "an XML feed needs the element of every column"
+    if column.kind == "flag" and not set(column.accepts) <= set(FLAGS):
+        return "codes", f"a flag may only be written {', '.join(FLAGS)}"
     if column.blank_when and column.blank_when not in contract.names:
         return "blank_when", "no such column"
     if column.pattern:
@@ -151,4 +170,7 @@ def _wrong_with_column(column: Column, contract: Contract) -> tuple[str, str] | 
             re.compile(column.pattern)
         except re.error:
             return "pattern", "is not a regular expression"
+        if re.search(r"\\[a-zA-Z]", column.pattern):
+            # \d, \w and \s mean different characters to the two engines; so do \b and \Z.
+            return "pattern", "write characters out ([0-9], not a backslash class)"
     return None

@@ -8,13 +8,12 @@ from datetime import date
 
 import polars as pl
 
-from linkage.feeds.contract import Column, Contract, Rule
+from linkage.feeds.contract import FLAGS, Column, Contract, Rule
 from linkage.feeds.reading import ROW_NO
 from linkage.identifiers import validity
 
 DATE_SHAPE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 WHOLE_SHAPE = "-?[0-9]{1,9}"
-FLAGS = {"1": True, "0": False, "true": True, "false": False}
 # OWASP, CSV injection: characters that make a spreadsheet run the cell.
 FORMULA_SHAPE = "[=+@-]"
 # Line breaks and tabs are allowed inside quoted text (RFC 4180); other control characters are not.
@@ -38,27 +37,44 @@ class Mask:
     bad: pl.Expr
 
 
-def masks(contract: Contract, as_of: date) -> list[Mask]:
-    """Every (column, reason) the contract can find, in the order violations are told."""
+def row_masks(contract: Contract, as_of: date) -> list[Mask]:
+    """Every (column, reason) that one row shows by itself, in the order violations are told."""
     found = [mask for column in contract.columns for mask in _column_masks(column, as_of)]
     return found + [mask for rule in contract.rules for mask in _rule_masks(rule, contract)]
 
 
+def between_masks(contract: Contract) -> list[Mask]:
+    """What only rows together show; to be evaluated over rows that are sound by themselves."""
+    rules = (rule for rule in contract.rules if rule.between_rows)
+    return [mask for rule in rules for mask in _unique_masks(rule, contract)]
+
+
 def violations(frame: pl.DataFrame, contract: Contract, as_of: date) -> pl.DataFrame:
-    """The broken cells of a text frame: row_no, column, reason; by row, then contract order. Never a value."""
-    told = masks(contract, as_of)
-    hits = frame.select(ROW_NO, *(mask.bad.fill_null(False).alias(str(place)) for place, mask in enumerate(told)))
+    """The broken cells of a text frame: row_no, column, reason; by row, then contract order. Never a value.
+
+    Rows are compared with each other only when they are sound: a broken row is set aside and drags no other with it.
+    """
+    alone = _hits(frame, row_masks(contract, as_of), contract)
+    sound = frame.join(alone.select(ROW_NO).unique(), on=ROW_NO, how="anti", maintain_order="left")
+    together = _hits(sound, between_masks(contract), contract)
+    return pl.concat([alone, together]).sort(ROW_NO, "place", "order").select(*VIOLATIONS_SCHEMA)
+
+
+def _hits(frame: pl.DataFrame, told: list[Mask], contract: Contract) -> pl.DataFrame:
+    """One row per hit: row_no, column, reason, and two sort keys (column's place, mask's place)."""
+    schema = VIOLATIONS_SCHEMA | {"place": pl.Int32(), "order": pl.Int32()}
+    hits = frame.select(ROW_NO, *(mask.bad.fill_null(False).alias(str(order)) for order, mask in enumerate(told)))
     found = [
-        hits.filter(pl.col(str(place))).select(
+        hits.filter(pl.col(str(order))).select(
             ROW_NO,
             pl.lit(mask.column).alias("column"),
             pl.lit(mask.reason).alias("reason"),
             pl.lit(contract.order(mask.column), pl.Int32).alias("place"),
-            pl.lit(place, pl.Int32).alias("order"),
+            pl.lit(order, pl.Int32).alias("order"),
         )
-        for place, mask in enumerate(told)
+        for order, mask in enumerate(told)
     ]
-    return pl.concat(found).sort(ROW_NO, "place", "order").select(*VIOLATIONS_SCHEMA)
+    return pl.concat([pl.DataFrame(schema=schema), *found])
 
 
 def typed(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
@@ -117,10 +133,8 @@ def _column_masks(column: Column, as_of: date) -> Iterator[Mask]:
             yield Mask(name, "not_whole_number", text.is_not_null() & told.is_null())
             if column.min is not None or column.max is not None:
                 yield Mask(name, "out_of_range", _outside(told, column))
-        case "flag":
-            yield Mask(name, "unknown_code", ~text.is_in(list(FLAGS)))
-        case "code":
-            yield Mask(name, "unknown_code", ~text.is_in(column.codes))
+        case "flag" | "code":
+            yield Mask(name, "unknown_code", ~text.is_in(column.accepts))
         case "code_list":
             yield Mask(name, "unknown_code", ~_whole_match(text, code_list_shape(column)))
         case "text":
@@ -153,13 +167,15 @@ def _rule_masks(rule: Rule, contract: Contract) -> Iterator[Mask]:
         case "one_present":
             nothing = pl.all_horizontal(pl.col(rule.columns).is_null())
             yield Mask(rule.columns[0], rule.reason or "missing_value", nothing)
-        case "unique":
-            repeat = pl.struct(contract.names).is_first_distinct().not_()
-            yield Mask(rule.blames, "repeated_row", repeat)
-            known = pl.all_horizontal(pl.col(rule.columns).is_not_null())
-            # Counted over the first copy of each row only: a repeated row conflicts with nothing.
-            copies = pl.when(~repeat).then(1).otherwise(0).sum().over(rule.columns)
-            yield Mask(rule.blames, rule.reason or "conflicting_rows", ~repeat & known & (copies > 1))
+
+
+def _unique_masks(rule: Rule, contract: Contract) -> Iterator[Mask]:
+    repeat = pl.struct(contract.names).is_first_distinct().not_()
+    yield Mask(rule.blames, "repeated_row", repeat)
+    known = pl.all_horizontal(pl.col(rule.columns).is_not_null())
+    # Counted over the first copy of each row only: a repeated row conflicts with nothing.
+    copies = pl.when(~repeat).then(1).otherwise(0).sum().over(rule.columns)
+    yield Mask(rule.blames, rule.reason or "conflicting_rows", ~repeat & known & (copies > 1))
 
 
 def _outside(told: pl.Expr, column: Column) -> pl.Expr:

@@ -17,7 +17,7 @@ def all_violations(text: TextFile, found: pl.DataFrame, contract: Contract) -> p
 
 
 def quarantined(text: TextFile, every: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    """One row per broken row: row_no, its first column and reason, raw (when its columns could not be told), the text."""
+    """One row per broken row: row_no, first column and reason, raw (when columns could not be told), the text."""
     first = every.unique(ROW_NO, keep="first", maintain_order=True)
     raw = text.broken.select(ROW_NO, "raw").unique(ROW_NO, keep="first")
     return (

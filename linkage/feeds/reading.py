@@ -84,6 +84,8 @@ def tidy(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
 
 
 def _read_csv(body: bytes, contract: Contract) -> TextFile:
+    from pyarrow import ArrowException
+
     text = body.decode("utf-8")
     header = _header(text)
     wrong = _header_fault(header, contract)
@@ -93,7 +95,10 @@ def _read_csv(body: bytes, contract: Contract) -> TextFile:
         # A quoted value that never closes swallows everything after it; nothing below it can be trusted.
         return refuse(contract, "truncated")
     ends_whole = body.endswith((b"\n", b"\r"))
-    rows, ragged = _parse(body.rstrip(b"\r\n") + b"\n", header)
+    try:
+        rows, ragged = _parse(body.rstrip(b"\r\n") + b"\n", header)
+    except ArrowException:  # its text may quote the file
+        return refuse(contract, "csv_unreadable")
     records = rows.height + len(ragged)
     if records == 0:
         return refuse(contract, "no_rows")
@@ -120,7 +125,10 @@ def _read_csv(body: bytes, contract: Contract) -> TextFile:
 
 
 def _header(text: str) -> list[str]:
-    return next(csv.reader(io.StringIO(text, newline="")), [])
+    try:
+        return next(csv.reader(io.StringIO(text, newline="")), [])
+    except csv.Error:  # a "header" of over 128 KiB
+        return []
 
 
 def _header_fault(header: list[str], contract: Contract) -> tuple[str, str] | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from linkage.errors import LinkageError
+from linkage.errors import CheckFailed, DependencyUnreachable
 from linkage.release.lattice import Cell, Grid, Key, level
 from linkage.release.rules import MEASURES, ReleasePolicy
 
@@ -24,7 +24,7 @@ Target = tuple[int, str, Key]  # table number, measure, hidden cell
 _SECONDS = 10.0
 
 
-class Contradiction(LinkageError):
+class Contradiction(CheckFailed):
     """The tables cannot all be about the same people: no true counts fit what they show."""
 
 
@@ -51,7 +51,6 @@ class System:
         self._far = 10 * (max((value or 0 for value in shown), default=0) + 1000)
         self._low: list[float] = []
         self._high: list[float] = []
-        self._whole: list[bool] = []
         self._rows: list[tuple[dict[int, float], float, float]] = []
         self._rounded: dict[Target, int] = {}
         self._true: dict[tuple[str, Cell], int] = {}
@@ -66,11 +65,19 @@ class System:
         """Every hidden count, totals included."""
         return list(self._rounded)
 
+    def require_consistent(self) -> None:
+        """Raise Contradiction unless some true counts fit what the tables show."""
+        solver = self._solver()
+        if self._low:
+            solver.extreme(0, 1)
+
     def intervals(self) -> dict[Target, Interval]:
         """The exact feasible interval of every hidden count. Raises Contradiction."""
         solver = self._solver()
         return {
-            target: self._widen(target, solver.extreme(at, -1), solver.extreme(at, 1))
+            target: self._widen(
+                target, solver.extreme(at, -1) * self._scale(target), solver.extreme(at, 1) * self._scale(target)
+            )
             for target, at in self._objectives().items()
         }
 
@@ -88,13 +95,11 @@ class System:
             for sign in (1, -1):
                 if self._widen(target, *seen[target]).width >= width:
                     break
-                edge = solver.extreme(at, sign)
-                world = solver.world
+                solver.extreme(at, sign)
                 for other, place in objectives.items():
                     low, high = seen[other]
-                    value = world[place] * self._scale(other) if world is not None else edge
-                    if world is not None or other == target:
-                        seen[other] = (min(low, value), max(high, value))
+                    value = solver.world[place] * self._scale(other)
+                    seen[other] = (min(low, value), max(high, value))
             if self._widen(target, *seen[target]).width < width:
                 found.append(target)
         return found
@@ -112,25 +117,22 @@ class System:
 
     def _objectives(self) -> dict[Target, int]:
         return {
-            (number, measure, key): (
-                place if level(key) else self._true[measure, self._grids[number].cell(key)]
-            )
+            (number, measure, key): (place if level(key) else self._true[measure, self._grids[number].cell(key)])
             for (number, measure, key), place in self._rounded.items()
         }
 
-    def _variable(self, low: float, high: float, whole: bool) -> int:
+    def _variable(self, low: float, high: float) -> int:
         self._low.append(low)
         self._high.append(high)
-        self._whole.append(whole)
         return len(self._low) - 1
 
     def _add_table(self, number: int) -> None:
         grid, policy = self._grids[number], self._policy
         for measure in MEASURES:
-            for key in grid.lattice.keys(measure):
+            for key in grid.lattice.cells(measure):
                 if key in grid.hidden:
                     units = self._far / policy.rounding_base
-                    self._rounded[number, measure, key] = self._variable(0, units, True)
+                    self._rounded[number, measure, key] = self._variable(0, units)
             for key in grid.lattice.interior:
                 self._add_true(number, measure, key)
             for parent, parts in grid.lattice.equations(measure):
@@ -141,7 +143,7 @@ class System:
         grid, policy = self._grids[number], self._policy
         name = (measure, grid.cell(key))
         if name not in self._true:
-            self._true[name] = self._variable(0, self._far, True)
+            self._true[name] = self._variable(0, self._far)
         true = self._true[name]
         rounded = self._rounded.get((number, measure, key))
         if rounded is not None:
@@ -215,61 +217,47 @@ class System:
                 self._rows.append(({people: 1.0, families: -1.0}, 0, np.inf))
 
     def _solver(self) -> _Solver:
-        return _Solver(self._low, self._high, self._whole, self._rows, self._policy.rounding_base)
+        return _Solver(self._low, self._high, self._rows)
 
 
 class _Solver:
-    """HiGHS over the system's matrix; `world` is the last solution, None when the time ran out."""
+    """HiGHS over the system's matrix; `world` is the last solution: whole counts that fit everything shown."""
 
-    def __init__(
-        self,
-        low: list[float],
-        high: list[float],
-        whole: list[bool],
-        rows: list[tuple[dict[int, float], float, float]],
-        base: int,
-    ) -> None:
+    def __init__(self, low: list[float], high: list[float], rows: list[tuple[dict[int, float], float, float]]) -> None:
         from scipy import optimize, sparse
 
         if any(least > most for least, most in zip(low, high, strict=True)):
             raise Contradiction("two tables show counts of one cell that no true count fits")
         self._optimize = optimize
-        self._size, self._base = len(low), base
+        self._size = len(low)
         self._bounds = optimize.Bounds(np.array(low, dtype=float), np.array(high, dtype=float))
-        self._integrality = np.array(whole, dtype=int)
-        lengths = [len(terms) for terms, _, _ in rows]
-        matrix = sparse.csc_array(
-            (
-                np.array([value for terms, _, _ in rows for value in terms.values()], dtype=float),
-                (
-                    np.repeat(np.arange(len(rows)), lengths),
-                    np.array([place for terms, _, _ in rows for place in terms], dtype=int),
-                ),
-            ),
-            shape=(len(rows), self._size),
-        )
-        self._constraints = optimize.LinearConstraint(
-            matrix, np.array([least for _, least, _ in rows]), np.array([most for _, _, most in rows])
-        )
-        self._rounded = ~np.array(whole, dtype=bool)
-        self.world: Any = None
+        values = np.array([value for terms, _, _ in rows for value in terms.values()], dtype=float)
+        down = np.repeat(np.arange(len(rows)), [len(terms) for terms, _, _ in rows])
+        across = np.array([place for terms, _, _ in rows for place in terms], dtype=int)
+        matrix = sparse.csc_array((values, (down, across)), shape=(len(rows), self._size))
+        least = np.array([least for _, least, _ in rows], dtype=float)
+        most = np.array([most for _, _, most in rows], dtype=float)
+        self._constraints = [optimize.LinearConstraint(matrix, least, most)] if rows else []
+        self.world: Any = np.zeros(self._size)
 
     def extreme(self, place: int, sign: int) -> float:
-        """The greatest (`sign` 1) or least (-1) value of one variable. Raises Contradiction."""
+        """The greatest (`sign` 1) or least (-1) value of one variable. Raises Contradiction, DependencyUnreachable."""
         weights = np.zeros(self._size)
         weights[place] = -sign
         solved = self._optimize.milp(
             weights,
-            integrality=self._integrality,
+            integrality=np.ones(self._size),
             bounds=self._bounds,
-            constraints=[self._constraints] if self._constraints.A.shape[0] else None,
-            options={"time_limit": _SECONDS, "presolve": True},
+            constraints=self._constraints,
+            options={"time_limit": _SECONDS},
         )
         if solved.status == 2:
             raise Contradiction("no true counts fit what these tables show")
-        # Out of time: what was found so far is a world that fits, so the interval is at least that wide.
+        if solved.x is None:
+            raise DependencyUnreachable("R3: the solver found no answer in time; release fewer or smaller tables")
+        # Out of time, the best world so far still fits, so the true interval is at least that wide.
         self.world = solved.x
-        return float(solved.x[place]) if solved.x is not None else 0.0
+        return float(solved.x[place])
 
 
 def _names(grid: Grid) -> list[tuple[str, str]]:

@@ -31,12 +31,12 @@ class Lattice:
         """The cells without a total in them."""
         return tuple(itertools.product(*self.categories))
 
-    def keys(self, measure: str = "individuals") -> tuple[Key, ...]:
+    def cells(self, measure: str = "individuals") -> tuple[Key, ...]:
         """Every cell that has this measure, interior ones first."""
-        return self._keys[measure]
+        return self._cells[measure]
 
     @cached_property
-    def _keys(self) -> dict[str, tuple[Key, ...]]:
+    def _cells(self) -> dict[str, tuple[Key, ...]]:
         every: dict[str, tuple[Key, ...]] = {}
         for measure in MEASURES:
             axes = [self._axis(measure, number) for number in range(len(self.dimensions))]
@@ -58,7 +58,7 @@ class Lattice:
         return {measure: tuple(self._make_equations(measure)) for measure in MEASURES}
 
     def _make_equations(self, measure: str) -> Iterator[Equation]:
-        for key in self.keys(measure):
+        for key in self.cells(measure):
             for number, category in enumerate(key):
                 if category is None:
                     yield key, tuple(_with(key, number, part) for part in self.categories[number])
@@ -66,7 +66,7 @@ class Lattice:
     @cached_property
     def neighbours(self) -> dict[Key, frozenset[Key]]:
         """The cells that stand in a sum together with each cell."""
-        found: dict[Key, set[Key]] = {key: set() for key in self.keys()}
+        found: dict[Key, set[Key]] = {key: set() for key in self.cells()}
         for parent, parts in self.equations("individuals"):
             together = {parent, *parts}
             for key in together:
@@ -112,9 +112,7 @@ def build(dimensions: tuple[str, ...], found: Mapping[str, set[str]], policy: Re
         listed = policy.dimensions[name].categories
         ordered.append(tuple(part for part in listed if part in found[name]) or tuple(sorted(found[name])))
     families = tuple(not policy.dimensions[name].families_may_repeat for name in dimensions)
-    return Lattice(
-        dimensions, tuple(ordered), {"individuals": tuple(True for _ in dimensions), "families": families}
-    )
+    return Lattice(dimensions, tuple(ordered), {"individuals": tuple(True for _ in dimensions), "families": families})
 
 
 def _with(key: Key, number: int, category: str) -> Key:

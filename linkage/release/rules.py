@@ -65,6 +65,8 @@ class ReleasePolicy:
     shapes: Mapping[str, tuple[str, ...]]
     outcomes: Mapping[str, Outcome]
     identifier_patterns: Mapping[str, str]
+    approvals: int
+    approvers: tuple[str, ...]
 
     @property
     def slack(self) -> int:
@@ -103,6 +105,8 @@ def _read(told: dict[str, Any]) -> ReleasePolicy:
         shapes={name: tuple(part["dimensions"]) for name, part in told["shapes"].items()},
         outcomes={name: Outcome(name, part["column"], part["at_least"]) for name, part in told["outcomes"].items()},
         identifier_patterns=dict(told["identifier_patterns"]),
+        approvals=int(told["approval"]["needed"]),
+        approvers=tuple(told["approval"]["approvers"]),
     )
 
 

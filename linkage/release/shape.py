@@ -97,8 +97,12 @@ def _check_columns(frame: pl.DataFrame, dimensions: tuple[str, ...]) -> list[Fin
             continue
         extreme = set(column.lower().split("_")) & set(_EXTREMES)
         # The name of an unknown column may itself be somebody's name, so its place is told instead.
-        found.append(Finding("R2" if extreme else "R1", "extreme" if extreme else "column_not_declared", column=f"#{number}"))
-    found += [Finding("R1", "column_missing", column=name) for name in (*dimensions, *MEASURES) if name not in frame.columns]
+        found.append(
+            Finding("R2" if extreme else "R1", "extreme" if extreme else "column_not_declared", column=f"#{number}")
+        )
+    found += [
+        Finding("R1", "column_missing", column=name) for name in (*dimensions, *MEASURES) if name not in frame.columns
+    ]
     return found
 
 

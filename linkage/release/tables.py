@@ -79,9 +79,7 @@ def authority_tables(research: Research | pl.DataFrame, policy: ReleasePolicy | 
         spec = ReleaseSpec(f"{wave}-status", "authority_by_status", wave)
         tables.append(Table(spec, count(people, told.shapes[spec.shape])))
         for outcome in told.outcomes.values():
-            spec = ReleaseSpec(
-                f"{wave}-status-{outcome.name}", "authority_by_status_by_outcome", wave, outcome.name
-            )
+            spec = ReleaseSpec(f"{wave}-status-{outcome.name}", "authority_by_status_by_outcome", wave, outcome.name)
             counted = people.with_columns(_answer(outcome))
             tables.append(Table(spec, count(counted, told.shapes[spec.shape])))
     return tables

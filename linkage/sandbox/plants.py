@@ -21,8 +21,8 @@ _GROWN = pl.col("role").is_in(["adult", "expectant_parent"])
 # Who may carry a plant. Ages are those on the as-of date; 11 to 16 leaves a child 10 to 17 for the year before.
 CARRIERS: dict[str, pl.Expr] = {
     "adult": _GROWN,
-    "parent": pl.col("slot") == "parent",
-    "mother": (pl.col("slot") == "parent") & pl.col("female"),
+    "parent": _GROWN & pl.col("slot").is_in(["parent", "stranger"]),
+    "mother": _GROWN & pl.col("slot").is_in(["parent", "stranger"]) & pl.col("female"),
     "child_over_10": _CHILD & pl.col("age").is_between(11, 16),
     "pupil": _CHILD & pl.col("age").is_between(5, 15),
     "minor": _CHILD & (pl.col("age") < 18),

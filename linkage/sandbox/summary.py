@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from linkage import clock, policy, settings
-from linkage.custody import certificates, ledger
+from linkage.custody import certificate, history, ledger
 from linkage.custody.register import Register
 from linkage.custody.vault import Vault
 from linkage.sandbox.journal import Journal
@@ -31,7 +31,7 @@ def collect(journal: Journal) -> dict[str, Any]:
         "research_rows": _rows(register, "research_file"),
         "released_tables": _released(),
         "holdings": register.counts(),
-        "certificates": certificates.counts(),
+        "certificates": certificate.counts(),
         "ledger": {"entries": log["entries"], "ok": log["ok"]},
         "refused_after_deadline": _refused_after_deadline(programme),
         "refusals": _refusals(),
@@ -48,7 +48,7 @@ def write(summary: dict[str, Any]) -> Path:
 
 def _deliveries() -> dict[str, dict[str, int]]:
     told: dict[str, dict[str, int]] = {}
-    for facts in ledger.facts("delivery_received"):
+    for facts in history.facts("delivery_received"):
         counts = told.setdefault(str(facts["feed"]), {"accepted": 0, "quarantined": 0})
         counts["accepted"] += int(facts["accepted"])
         counts["quarantined"] += int(facts["quarantined"])
@@ -73,13 +73,13 @@ def _rows(register: Register, dataset_class: str) -> int:
 
 
 def _released() -> int:
-    return sum(len(facts["tables"]) for facts in ledger.facts("release"))
+    return sum(len(facts["tables"]) for facts in history.facts("release"))
 
 
 def _refusals() -> list[dict[str, str]]:
     return [
         {"rule": str(one["rule"]), "flow": str(one["flow"]), "date": str(one["date"])}
-        for one in ledger.facts("flow_refused")
+        for one in history.facts("flow_refused")
     ]
 
 
@@ -88,5 +88,5 @@ def _refused_after_deadline(programme: policy.Programme) -> bool:
     closes = programme.file.programme.closes.isoformat()
     return any(
         one["rule"] == "D3" and one["flow"] == "evaluation_submission" and str(one["date"]) >= closes
-        for one in ledger.facts("flow_refused")
+        for one in history.facts("flow_refused")
     )

@@ -82,7 +82,9 @@ def health(ports: Mapping[str, int]) -> int:
 
 def initialise(layout: Layout, ports: Mapping[str, int], secrets: Secrets) -> None:
     """Initialise a new server and record its root token at once."""
-    reply = _client(ports).sys.initialize(recovery_shares=1, recovery_threshold=1, secret_shares=None, secret_threshold=None)
+    reply = _client(ports).sys.initialize(
+        recovery_shares=1, recovery_threshold=1, secret_shares=None, secret_threshold=None
+    )
     secrets.remember(bao_root_token=reply["root_token"], bao_recovery_key=reply["recovery_keys"][0])
     (layout.bao / "initialised").touch()
 

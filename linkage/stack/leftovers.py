@@ -53,7 +53,9 @@ def end(layout: Layout, within: float = 10.0) -> int:
 def _is_postgres_of(entry: Path, layout: Layout) -> bool:
     """PostgreSQL's children overwrite their environment with their title; they all stand in the data folder."""
     with suppress(OSError):
-        return entry.joinpath("exe").readlink().name == "postgres" and entry.joinpath("cwd").readlink() == layout.postgres
+        return (
+            entry.joinpath("exe").readlink().name == "postgres" and entry.joinpath("cwd").readlink() == layout.postgres
+        )
     return False
 
 

@@ -105,11 +105,19 @@ class _Stack:
 
     def environment(self) -> dict[str, str]:
         """What every service inherits: little, and never the caller's LINKAGE_ or AIRFLOW_ settings."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LINKAGE_", "AIRFLOW_", "PG"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("LINKAGE_", "AIRFLOW_", "PG"))
+        }
         path = os.pathsep.join([str(Path(sys.prefix) / "bin"), kept.get("PATH", os.defpath)])
         code = os.pathsep.join(filter(None, [str(REPOSITORY), str(REPOSITORY / "deploy"), kept.get("PYTHONPATH", "")]))
         # SPT_NOENV: process titles must not overwrite the environment by which leftovers are found.
-        return kept | {"TMPDIR": str(self.layout.tmp), "PATH": path, "PYTHONPATH": code, "SPT_NOENV": "1", "GX_ANALYTICS_ENABLED": "false"}
+        return kept | {
+            "TMPDIR": str(self.layout.tmp),
+            "PATH": path,
+            "PYTHONPATH": code,
+            "SPT_NOENV": "1",
+            "GX_ANALYTICS_ENABLED": "false",
+        }
 
     def launch(self) -> None:
         """A new supervisor, with nothing of an earlier one left."""

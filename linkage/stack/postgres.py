@@ -156,5 +156,10 @@ def _connect(ports: Mapping[str, int], password: str) -> Any:
     import psycopg2
 
     return psycopg2.connect(
-        host="127.0.0.1", port=ports["postgres"], user=SUPERUSER, password=password, dbname="postgres", connect_timeout=5
+        host="127.0.0.1",
+        port=ports["postgres"],
+        user=SUPERUSER,
+        password=password,
+        dbname="postgres",
+        connect_timeout=5,
     )

@@ -82,6 +82,7 @@ def all_principals() -> tuple[Principal, ...]:
         for store in STORES
     )
     verifiers = tuple(
-        Principal(f"verifier-{holder}", verifies=tuple(s for s in STORES if holder_of(s) == holder)) for holder in HOLDERS
+        Principal(f"verifier-{holder}", verifies=tuple(s for s in STORES if holder_of(s) == holder))
+        for holder in HOLDERS
     )
     return (*stores, *verifiers, Principal(WITNESS))

@@ -37,7 +37,9 @@ class Service:
 
     def render(self, layout: Layout) -> str:
         """Its section of the supervisor's configuration."""
-        prefix = [sys.executable, "-m", "linkage.stack.launch", *map(str, self.env_files), "--"] if self.env_files else []
+        prefix = (
+            [sys.executable, "-m", "linkage.stack.launch", *map(str, self.env_files), "--"] if self.env_files else []
+        )
         options = {
             "command": " ".join(_quote(word) for word in [*prefix, *self.command]),
             "directory": _percent(str(self.directory)),
@@ -51,7 +53,8 @@ class Service:
             "stopasgroup": "true",
             "killasgroup": "true",
             "redirect_stderr": "true",
-            "stdout_logfile": _percent(str(log_of(layout, self.name))),
+            # Relative to home, where the supervisor stands: it expands this one option twice, percent signs included.
+            "stdout_logfile": log_of(layout, self.name).relative_to(layout.home),
             "stdout_logfile_maxbytes": "20MB",
             "stdout_logfile_backups": 2,
         }
@@ -128,7 +131,15 @@ class Supervisor:
         """Start the supervisor in a session of its own, marked as this home's."""
         write_private(self._layout.supervisor_conf, configuration)
         self._layout.supervisor_socket.unlink(missing_ok=True)
-        command = [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(self._layout.supervisor_conf)]
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "supervisor.supervisord",
+            "-c",
+            str(self._layout.supervisor_conf),
+        ]
         with (self._layout.logs / "supervisord.out").open("ab") as out:
             child = subprocess.Popen(
                 command,
@@ -142,7 +153,9 @@ class Supervisor:
         limit = time.monotonic() + PATIENCE_SECONDS
         while not self.alive():
             if child.poll() is not None or time.monotonic() > limit:
-                raise DependencyUnreachable(f"the supervisor did not start; see {self._layout.logs / 'supervisord.out'}")
+                raise DependencyUnreachable(
+                    f"the supervisor did not start; see {self._layout.logs / 'supervisord.out'}"
+                )
             time.sleep(0.03)
 
     def start(self, *names: str) -> None:

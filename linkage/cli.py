@@ -1,0 +1,79 @@
+"""The `linkage` command: every package's commands under one roof, one exit code per kind of answer."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from linkage.custody import commands as custody
+from linkage.early_help import commands as early_help
+from linkage.errors import LinkageError
+from linkage.feeds import commands as feeds
+from linkage.matching import commands as matching
+from linkage.release import commands as release
+from linkage.rights import commands as rights
+from linkage.sandbox import commands as sandbox
+from linkage.stack import commands as stack
+from linkage.tokens import commands as tokens
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Linkage on tokens, promises kept by date, destruction that is proved. Exit codes: 0 done; 1 a check said no; "
+    "2 usage; 3 a rule refused; 4 a dependency is unreachable, nothing was lost, run again.",
+)
+
+app.command("link")(matching.link)
+app.command("match")(matching.match)
+app.command("tokenise")(tokens.tokenise)
+app.command("families")(early_help.families)
+app.command("deadline")(custody.deadline)
+app.command("holdings")(custody.holdings)
+app.command("sweep")(custody.sweep)
+app.command("certificate")(custody.certificate)
+app.command("watchdog")(custody.watchdog)
+app.command("reconcile")(custody.reconcile)
+app.command("leaks")(custody.leaks)
+
+
+def _group(name: str, told: str, **commands: object) -> None:
+    group = typer.Typer(no_args_is_help=True, help=told)
+    for command, function in commands.items():
+        group.command(command)(function)  # type: ignore[type-var]
+    app.add_typer(group, name=name)
+
+
+_group("feeds", "Partner deliveries and their contracts.", check=feeds.check, list=feeds.list_feeds, retrieve=feeds.retrieve)
+_group("ledger", "The tamper-evident ledger.", verify=custody.ledger_verify, export=custody.ledger_export)
+_group("release", "The release gate.", check=release.check)
+_group("stack", "The embedded stack.", start=stack.start, stop=stack.stop, status=stack.status)
+_group(
+    "rights",
+    "Requests of the people themselves.",
+    access=rights.access,
+    rectify=rights.rectify,
+    erase=rights.erase,
+    withdraw=rights.withdraw,
+    list=rights.list_requests,
+    answer=rights.answer,
+)
+_group(
+    "sandbox",
+    "A synthetic programme with known truth.",
+    run=sandbox.run,
+    population=sandbox.population,
+    feeds=sandbox.feeds,
+    registers=sandbox.registers,
+    canaries=sandbox.canaries,
+)
+
+
+def main() -> None:
+    """Entry point: errors a user may see become one line on stderr and their exit code."""
+    try:
+        app()
+    except LinkageError as error:
+        typer.echo(f"{error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,97 @@
+"""Stores against register, both ways: objects nobody owns and holdings without objects are incidents (D14)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from linkage import clock, policy
+from linkage.custody import objects, transfer
+from linkage.custody.models import LIVE, Holding
+from linkage.custody.objects import Version
+from linkage.custody.register import Register
+from linkage.custody.vault import part_key
+from linkage.custody.verification import verifier_of
+from linkage.errors import CheckFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What does not agree: `unowned` places in buckets, `missing` holdings, and transfers left `waiting` too long."""
+
+    checked: int
+    unowned: tuple[str, ...]
+    missing: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether stores and register agree."""
+        return not (self.unowned or self.missing or self.waiting)
+
+
+def reconcile(stores: Sequence[str] | None = None) -> Reconciliation:
+    """Compare every store's buckets with the register and record each difference as an incident (D14)."""
+    register = Register.open()
+    unowned: list[str] = []
+    missing: list[str] = []
+    waiting: list[str] = []
+    checked = 0
+    for store in stores if stores is not None else sorted(policy.load().stores):
+        living = register.find(store, state=LIVE)
+        checked += len(living)
+        listing = objects.client(verifier_of(store))
+        vault, inbox = listing.versions(f"{store}-vault"), listing.versions(f"{store}-inbox")
+        begun = [f"{store}-vault/{key}" for key, _ in listing.uploads(f"{store}-vault")]
+        unowned += [f"{store}-vault/{place}" for place in _unowned(vault, f"{store}-vault", living)]
+        unowned += [place for place in begun if not _owned(place, living)]
+        missing += _missing(vault, living, f"{store}-vault")
+        waiting += [f"{store}-inbox/{name}" for name in _waiting(store, inbox, living)]
+    for kind, found in (("unowned_object", unowned), ("missing_objects", missing), ("transfer_waiting", waiting)):
+        for subject in found:
+            register.incident(kind, subject, f"found by the reconciliation of {clock.today()} (D14)")
+    return Reconciliation(checked, tuple(unowned), tuple(missing), tuple(waiting))
+
+
+def _unowned(versions: Iterable[Version], bucket: str, living: Sequence[Holding]) -> list[str]:
+    """Places (`holdings/<id>/`) with versions or markers that no living holding owns."""
+    owned = {holding.prefix for holding in living if holding.bucket == bucket}
+    places = {"/".join(version.key.split("/")[:2]) + "/" for version in versions}
+    return sorted(places - owned)
+
+
+def _owned(place: str, living: Sequence[Holding]) -> bool:
+    return any(place.startswith(f"{holding.bucket}/{holding.prefix}") for holding in living)
+
+
+def _missing(versions: Iterable[Version], living: Sequence[Holding], bucket: str) -> list[str]:
+    there = {version.key for version in versions if not version.marker}
+    held = [holding for holding in living if holding.state == "held" and holding.bucket == bucket]
+    return [
+        holding.id for holding in held if not {part_key(holding, part) for part in range(1, holding.parts + 1)} <= there
+    ]
+
+
+def _waiting(store: str, versions: Iterable[Version], living: Sequence[Holding]) -> list[str]:
+    """Transfers that lie in the inbox longer than a sweep's interval: nobody counts their days."""
+    owned = {holding.prefix for holding in living if holding.bucket == f"{store}-inbox"}
+    arrived: dict[str, datetime] = {}
+    for version in versions:
+        name = version.key.split("/")[1] if "/" in version.key else version.key
+        arrived[name] = min(arrived.get(name, version.modified), version.modified)
+    longest = timedelta(hours=policy.load().sweep.every_hours)
+    return sorted(
+        name
+        for name, moment in arrived.items()
+        if transfer.prefix(name) not in owned and _age(store, name, moment) > longest
+    )
+
+
+def _age(store: str, name: str, arrived: datetime) -> timedelta:
+    """How long a transfer waits: by its manifest's own time where it has one, else by the object store's real clock."""
+    try:
+        manifest = transfer.read_manifest(objects.client(store).get(f"{store}-inbox", transfer.manifest_name(name)))
+    except CheckFailed:
+        return datetime.now(UTC) - arrived
+    return clock.now() - manifest.sent_at

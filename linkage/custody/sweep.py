@@ -1,0 +1,209 @@
+"""The daily sweep: destroy whatever falls due before the next one, and say so in plain English (D6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from linkage import clock, policy, settings
+from linkage.clock import LONDON
+from linkage.custody import destruction, faults, holds, ledger
+from linkage.custody.destruction import Outcome
+from linkage.custody.models import Holding, SweepRow
+from linkage.custody.register import Register
+from linkage.custody.verification import london_date
+from linkage.errors import DependencyUnreachable
+
+_VACUUM = "/vol/vacuum?garbageThreshold=0.000001"
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class SweepReport:
+    """What a sweep did: one English sentence for each holding in `lines`, the counts, and what needs a person."""
+
+    as_of: datetime
+    horizon: datetime
+    dry_run: bool
+    due: int
+    lines: list[str] = field(default_factory=list)
+    certificates: list[str] = field(default_factory=list)
+    keys_destroyed: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    blocked: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    breaches: list[str] = field(default_factory=list)
+    unreachable: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Nothing failed, nothing is blocked beyond its legal deadline, nothing was destroyed too late."""
+        return not (self.failed or self.breaches)
+
+    def told(self) -> dict[str, Any]:
+        """As plain JSON."""
+        plain = asdict(self)
+        return {**plain, "as_of": self.as_of.isoformat(), "horizon": self.horizon.isoformat(), "ok": self.ok}
+
+
+def sweep(
+    as_of: datetime | None = None,
+    stores: Sequence[str] | None = None,
+    dry_run: bool = False,
+    operator: str = "daily sweep",
+    progress: Progress | None = None,
+) -> SweepReport:
+    """Destroy, verify and certify everything due before the next sweep plus the margin (D6, D7).
+
+    The instant is the later of the clock and `as_of`: no backfill can postpone a destruction. A holding that cannot
+    be destroyed does not keep the others. Reports even when nothing is due (D13). Raises DependencyUnreachable only
+    when the register itself cannot be reached.
+    """
+    instant = max(clock.now(), as_of) if as_of else clock.now()
+    timing = policy.load().sweep
+    horizon = instant + timedelta(hours=timing.every_hours + timing.margin_hours)
+    register = Register.open()
+    due = register.due(horizon, stores)
+    report = SweepReport(instant, horizon, dry_run, len(due))
+    free = [holding for holding in due if not holds.blocks(holding, clock.now())]
+    for holding in due:
+        _flag(report, holding, instant)
+        if holding not in free:
+            report.blocked.append(holding.id)
+            report.lines.append(_blocked(holding, instant))
+    if dry_run:
+        report.lines.extend(_sentence(holding, instant, "would be destroyed") for holding in free)
+    else:
+        _run(register, report, free, stores, operator, progress)
+    report.lines.append(_closing(report))
+    if not dry_run:
+        faults.reach("before_report")
+        _report(register, report, stores)
+    return report
+
+
+def _run(
+    register: Register,
+    report: SweepReport,
+    free: Sequence[Holding],
+    stores: Sequence[str] | None,
+    operator: str,
+    progress: Progress | None,
+) -> None:
+    reason = "its deadline falls before the next sweep"
+    for done, outcome in enumerate(destruction.destroy_all(free, reason, report.horizon, operator), start=1):
+        _note(report, outcome)
+        if progress:
+            progress(done, len(free))
+    _leftover_keys(register, report, stores)
+    if report.certificates:
+        _vacuum(report)
+
+
+def _note(report: SweepReport, outcome: Outcome) -> None:
+    holding = outcome.holding
+    if outcome.certificate is None:
+        report.failed.append(holding.id)
+        report.lines.append(_sentence(holding, report.as_of, f"is NOT destroyed yet ({outcome.error})"))
+        if outcome.unreachable:
+            report.unreachable = True
+        return
+    report.certificates.append(outcome.certificate)
+    said = "was destroyed and its destruction verified"
+    report.lines.append(_sentence(holding, report.as_of, said) + f" Certificate {outcome.certificate}.")
+
+
+def _leftover_keys(register: Register, report: SweepReport, stores: Sequence[str] | None) -> None:
+    """Destroy the keys whose date has come and under which nothing lives any more: also those of lost transfers."""
+    last = london_date(report.horizon)
+    for key in register.keys(destroyed=False):
+        if key.due_on is None or key.due_on > last or (stores is not None and key.store not in stores):
+            continue
+        try:
+            if destruction.destroy_kek(register, key.name, key.store, report.horizon):
+                report.keys_destroyed.append(key.name)
+        except DependencyUnreachable as error:
+            report.failed.append(key.name)
+            report.lines.append(f"Key {key.name} is NOT destroyed yet ({error}).")
+            report.unreachable = True
+
+
+def _flag(report: SweepReport, holding: Holding, instant: datetime) -> None:
+    if holding.state == "destroyed":
+        return
+    if holding.legal is not None and holding.legal <= instant:
+        report.breaches.append(holding.id)
+    elif holding.target is not None and holding.target <= instant:
+        report.late.append(holding.id)
+
+
+def _sentence(holding: Holding, instant: datetime, said: str) -> str:
+    place = f"{holding.dataset_class} ({holding.label})" if holding.label else holding.dataset_class
+    if holding.legal is None:
+        return f"{holding.id}: {place} at {holding.store} {said}; rule {holding.rule}."
+    legal = holding.legal.astimezone(LONDON)
+    return (
+        f"{holding.id}: {place} at {holding.store} {said}: rule {holding.rule}, received "
+        f"{holding.received_at.astimezone(LONDON):%Y-%m-%d}, to be gone before {legal:%Y-%m-%d %H:%M}; "
+        f"{_distance(holding.legal - instant)}."
+    )
+
+
+def _distance(left: timedelta) -> str:
+    days, hours = abs(left) // timedelta(days=1), abs(left) % timedelta(days=1) // timedelta(hours=1)
+    span = f"{days} days {hours} hours"
+    return f"{span} early" if left > timedelta(0) else f"{span} LATE, a breach"
+
+
+def _blocked(holding: Holding, instant: datetime) -> str:
+    until = f"{holding.hold_until:%Y-%m-%d}" if holding.hold_until else "?"
+    return _sentence(holding, instant, f"is BLOCKED by a legal hold of {holding.hold_authority} until {until}")
+
+
+def _closing(report: SweepReport) -> str:
+    verb = "would be destroyed" if report.dry_run else "destroyed and certified"
+    number = report.due - len(report.blocked) if report.dry_run else len(report.certificates)
+    return (
+        f"{report.due} due before {report.horizon.astimezone(LONDON):%Y-%m-%d %H:%M}: {number} {verb}, "
+        f"{len(report.failed)} failed, {len(report.blocked)} blocked, {len(report.late)} past target, "
+        f"{len(report.breaches)} in breach."
+    )
+
+
+def _report(register: Register, report: SweepReport, stores: Sequence[str] | None) -> None:
+    """The sweep's own row, which the watchdog waits for, and its ledger entry under a fresh checkpoint (D11, D13)."""
+    numbers = {
+        "due": report.due,
+        "destroyed": len(report.certificates),
+        "failed": len(report.failed),
+        "blocked": len(report.blocked),
+    }
+    with register.transaction() as session:
+        session.add(
+            SweepRow(
+                as_of=report.as_of,
+                reported_at=clock.now(),
+                horizon=report.horizon,
+                stores=",".join(stores) if stores else "all",
+                **numbers,
+            )
+        )
+        facts = {**numbers, "as_of": report.as_of.isoformat(), "keys": report.keys_destroyed}
+        ledger.append(session, "sweep", {**facts, "late": len(report.late), "breaches": len(report.breaches)})
+    ledger.checkpoint()
+
+
+def _vacuum(report: SweepReport) -> None:
+    """Let SeaweedFS give up the bytes of deleted ciphertext. Hygiene: the keys are gone already (real destruction)."""
+    master = settings.load().weed_master_url
+    if not master:
+        return
+    try:
+        with urlopen(master.rstrip("/") + _VACUUM, timeout=120) as answer:  # noqa: S310
+            answer.read()
+    except (URLError, OSError):
+        report.lines.append("The object store's vacuum could not be asked for; the next sweep will ask again.")

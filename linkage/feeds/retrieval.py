@@ -1,0 +1,41 @@
+"""Take a quarantined delivery out of the vault, so that its partner can correct it; the ledger remembers that it was."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import polars as pl
+
+from linkage.custody import ledger
+from linkage.custody.vault import Vault
+from linkage.errors import FlowRefused, Misuse
+
+_STORE = "authority"
+_PARQUET = b"PAR1"
+
+
+def retrieve(holding_id: str, out: Path) -> int:
+    """Write the holding's content to `out` (mode 600) and return the bytes written; broken rows become CSV.
+
+    Raises FlowRefused (N20) for anything that is not in quarantine, Misuse when `out` exists.
+    """
+    vault = Vault(_STORE)
+    held = vault.require_held(holding_id)
+    if held.dataset_class != "quarantine":
+        raise FlowRefused("N20", "only quarantined deliveries may be taken out; the rest stays in the vault")
+    if out.exists():
+        raise Misuse("the output file exists; nothing is overwritten")
+    # First the entry, then the file: a copy outside the vault that the ledger does not know must not exist.
+    ledger.record("quarantine_retrieved", {"holding": held.id})
+    data = vault.read_bytes(held.id)
+    content = _as_csv(vault.read_frame(held.id)) if data.startswith(_PARQUET) else data
+    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        return stream.write(content)
+
+
+def _as_csv(frame: pl.DataFrame) -> bytes:
+    """CSV that no spreadsheet runs: a text that starts like a formula gets an apostrophe (OWASP, CSV injection)."""
+    text = pl.col(pl.String)
+    runs = text.str.contains(r"\A[=+@\t\r-]")
+    return frame.with_columns(pl.when(runs).then("'" + text).otherwise(text)).write_csv(quote_style="always").encode()

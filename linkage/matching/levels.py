@@ -1,0 +1,128 @@
+"""What a pair's agreeing match-keys say about each identifier: its best level of agreement, or that it differs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.matching.pairs import Masks, Pairs
+from linkage.tokens.rules import Component, Rules
+
+Levels = NDArray[np.int8]
+Flags = NDArray[np.bool_]
+MISSING: Final = -1  # one of the two has no such identifier
+UNSHOWN: Final = -2  # both have it, and no match-key could tell: neither agreement nor difference is evidence
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """For each component (in the policy file's order) each pair's level: 0 is best, `len(levels)` is differs."""
+
+    components: tuple[Component, ...]
+    levels: tuple[Levels, ...]
+
+    def of(self, component: str) -> Levels:
+        """The levels of one component."""
+        return self.levels[self._place(component)]
+
+    def at(self, component: str, *names: str) -> Flags:
+        """Which pairs agree on the component at one of the named levels."""
+        ladder = self.components[self._place(component)].levels
+        return np.isin(self.of(component), [ladder.index(name) for name in names])
+
+    def agrees(self, component: str) -> Flags:
+        """Which pairs agree on the component at any level."""
+        place = self._place(component)
+        return (self.levels[place] >= 0) & (self.levels[place] < len(self.components[place].levels))
+
+    def missing(self, component: str) -> Flags:
+        """Which pairs lack the component on one side or both."""
+        return np.asarray(self.of(component) == MISSING)
+
+    def differs(self, component: str) -> Flags:
+        """Which pairs are shown to differ on the component."""
+        place = self._place(component)
+        return np.asarray(self.levels[place] == len(self.components[place].levels))
+
+    def _place(self, component: str) -> int:
+        return [one.name for one in self.components].index(component)
+
+
+def compare(pairs: Pairs, left_has: Masks, right_has: Masks, rules: Rules) -> Comparison:
+    """Levels of agreement per component, from the match-keys that agree and those that could have and do not.
+
+    A compound match-key that both people have, whose other parts agree, and that itself does not agree, shows that
+    the remaining part differs: this is how tokens of several parts give evidence on each.
+    """
+    both = left_has[pairs.left] & right_has[pairs.right]
+    levels = {one.name: _best(one, pairs.agree, rules) for one in rules.components}
+    for one in rules.components:
+        level, present = levels[one.name], _any(both, _bits_of(rules, one.name))
+        level[(level == UNSHOWN) & ~present] = MISSING
+    shown = {one.name: levels[one.name].copy() for one in rules.components}
+    for one in rules.components:
+        level = levels[one.name]
+        level[(level == UNSHOWN) & _witnessed(one.name, shown, both & ~pairs.agree, rules)] = len(one.levels)
+    _names(levels, pairs.agree, rules)
+    return Comparison(rules.components, tuple(levels[one.name] for one in rules.components))
+
+
+def _best(one: Component, agree: Masks, rules: Rules) -> Levels:
+    level = np.full(len(agree), UNSHOWN, dtype=np.int8)
+    for rank in reversed(range(len(one.levels))):
+        level[_any(agree, _bits_of(rules, one.name, one.levels[rank]))] = rank
+    return level
+
+
+def _names(levels: dict[str, Levels], agree: Masks, rules: Rules) -> None:
+    """What the names need beyond single levels: known forenames, swapped names, bare initials."""
+    ladder = {one.name: one.levels for one in rules.components}["forename"]
+    forename, surname, initial = levels["forename"], levels["surname"], levels["initial"]
+    near, swapped, differs = ladder.index("near"), ladder.index("swapped"), len(ladder)
+    # Two forenames from the kept list that are one letter apart and sound different are two names, not a slip.
+    known = _any(agree, _bits_of(rules, "known"))
+    alike = _any(agree, _bits_of(rules, "forename", "sound"))
+    forename[(forename == near) & known & ~alike] = differs
+    # Swapped names are one observation of both names; it counts once, under the forename.
+    surname[forename == swapped] = MISSING
+    # An initial says something only where there is no forename to compare.
+    initial[forename != MISSING] = MISSING
+
+
+def _witnessed(component: str, shown: dict[str, Levels], against: Masks, rules: Rules) -> Flags:
+    """Pairs for which some match-key with this component does not agree although all its other parts do."""
+    told = np.zeros(len(against), dtype=np.bool_)
+    ladders = {one.name: one.levels for one in rules.components}
+    for place, key in enumerate(rules.match_keys):
+        if component not in {part.component for part in key.parts}:
+            continue
+        if any(part.component not in ladders for part in key.parts):
+            continue
+        witness = _any(against, np.uint64(1) << np.uint64(place))
+        for part in key.parts:
+            if part.component != component:
+                level = shown[part.component]
+                witness &= (level >= 0) & (level <= ladders[part.component].index(part.level))
+        told |= witness
+    return told
+
+
+def _bits_of(rules: Rules, component: str, level: str | None = None) -> np.uint64:
+    """The match-keys that speak of a component (at a level), as bits. Swapped names speak of the forename."""
+    bits = 0
+    for place, key in enumerate(rules.match_keys):
+        for part in key.parts:
+            swapped = part.component == "names"
+            # Presence (no level asked) is not read from swapped names: they need both names.
+            if swapped and level is not None:
+                bits |= (component == "forename" and level == "swapped") << place
+            elif part.component == component and level in (None, part.level):
+                bits |= 1 << place
+    return np.uint64(bits)
+
+
+def _any(masks: Masks, bits: np.uint64) -> Flags:
+    return np.asarray((masks & bits) != 0)

@@ -1,0 +1,74 @@
+"""`linkage release check`: the verdict on one table, as JSON, and the version of it that may go out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import polars as pl
+import typer
+
+from linkage.errors import CheckFailed, Misuse
+
+if TYPE_CHECKING:
+    from linkage.release.rules import ReleasePolicy
+    from linkage.release.tables import Table
+
+
+def check(
+    table: Annotated[Path, typer.Argument(help="The table, as CSV: true counts, or an already protected table")],
+    spec: Annotated[Path, typer.Option(help="TOML file that says what the table is: name, shape, population, outcome")],
+    earlier: Annotated[
+        Path | None, typer.Option(help="Folder of earlier releases: NAME.csv beside NAME.toml, each protected")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the protected table here, as CSV")] = None,
+) -> None:
+    """Check a table before release: verdict, findings and protected table as JSON. Exit code 1 when it fails (R1 to R4)."""
+    from linkage.release import check as gate
+    from linkage.release import rules
+    from linkage.release.tables import ReleaseSpec, Table
+
+    policy = rules.load()
+    verdict = gate.check_release(
+        Table(ReleaseSpec.read(spec), _read_csv(table, policy)),
+        earlier=read_earlier(earlier, policy) if earlier else [],
+        policy=policy,
+    )
+    typer.echo(json.dumps(verdict.as_dict(), indent=2))
+    if out is not None and verdict.protected is not None:
+        verdict.protected.write_csv(out)
+        typer.echo(f"protected table written to {out}", err=True)
+    if not verdict.passed:
+        raise CheckFailed(f"{len(verdict.findings)} findings: the table may not leave as it stands")
+
+
+def read_earlier(folder: Path, policy: ReleasePolicy | None = None) -> list[Table]:
+    """The released tables in `folder`, each `NAME.csv` with its `NAME.toml`. Raises Misuse for a missing half (R4)."""
+    from linkage.release import rules
+    from linkage.release.tables import ReleaseSpec, Table
+
+    told = policy or rules.load()
+    if not folder.is_dir():
+        raise Misuse(f"{folder.name} is not a folder of earlier releases")
+    found = []
+    for path in sorted(folder.glob("*.csv")):
+        beside = path.with_suffix(".toml")
+        if not beside.exists():
+            raise Misuse(f"{path.name} has no {beside.name} beside it that says what it is")
+        found.append(Table(ReleaseSpec.read(beside), _read_csv(path, told)))
+    return found
+
+
+def _read_csv(path: Path, policy: ReleasePolicy) -> pl.DataFrame:
+    """Every value as text. Refuses a file type or size the policy does not allow (R1)."""
+    if path.suffix.lower() not in policy.file_types:
+        raise CheckFailed(f"R1: only {', '.join(policy.file_types)} files may be released")
+    if not path.is_file():
+        raise Misuse(f"{path.name} cannot be read")
+    if path.stat().st_size > policy.bytes:
+        raise CheckFailed(f"R1: {path.name} is larger than {policy.bytes} bytes")
+    try:
+        return pl.read_csv(path, infer_schema=False, encoding="utf8")
+    except (pl.exceptions.PolarsError, UnicodeDecodeError):
+        raise CheckFailed(f"R1: {path.name} is not a CSV table in UTF-8") from None

@@ -1,0 +1,117 @@
+"""The release register: propose protected tables, release what was approved, keep it for the next differencing (R4, R5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+
+from linkage import policy
+from linkage.custody import ledger, transfer
+from linkage.custody.models import Holding
+from linkage.custody.vault import Vault
+from linkage.evaluation import gate
+from linkage.release import approvals, bundle
+from linkage.release.approvals import Proposal
+from linkage.release.check import settle_all
+from linkage.release.tables import Table, authority_tables
+
+STORE, RECIPIENT = "ons-research", "mhclg"
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A proposal's holding id, or None when there is nothing to release, and what the task log says."""
+
+    proposal: str | None
+    lines: list[str] = field(default_factory=list)
+
+
+def propose(as_of: date, author: str) -> Proposed:
+    """Build, protect and check the tables of the newest unreleased research file, and put them before the approvers.
+
+    Raises FlowRefused (D3) once the programme is closed.
+    """
+    gate.require_open("results_release", as_of)
+    vault = Vault(STORE)
+    waiting = [one for one in vault.find("research_file") if not _released(vault, str(one.wave))]
+    if not waiting:
+        return Proposed(None, ["No research file waits for release."])
+    research = waiting[-1]
+    raw = authority_tables(vault.read_frame(research.id))
+    verdicts = settle_all(raw, earlier(vault))
+    lines = [f"Wave {research.wave}: {len(raw)} tables built, protected and attacked together with every earlier release."]
+    passed = []
+    for table, verdict in zip(raw, verdicts, strict=True):
+        if verdict.passed and verdict.protected is not None:
+            passed.append(Table(table.spec, verdict.protected))
+            lines.append(f"{table.name}: may be released.")
+        else:
+            told = ", ".join(sorted({f"{one.rule} {one.reason}" for one in verdict.findings}))
+            lines.append(f"{table.name}: withheld ({told}).")
+    if not passed:
+        return Proposed(None, [*lines, "No table may leave."])
+    held = _keep(vault, passed, research)
+    approvals.propose(Proposal(held.id, bundle.digest(vault.read_bytes(held.id)), author))
+    return Proposed(held.id, [*lines, f"{len(passed)} tables are proposed as {held.id}."])
+
+
+def release(holding: str) -> list[str]:
+    """Send the proposed tables to MHCLG, if two people who may have approved exactly these (R5); once.
+
+    Raises FlowRefused: R5 without the approvals, D3 once the programme is closed.
+    """
+    vault = Vault(STORE)
+    proposal = vault.require_held(holding)
+    data = vault.read_bytes(holding)
+    sha256 = bundle.digest(data)
+    people = approvals.require_approved(holding, sha256)
+    tables = bundle.unpack(data)
+    wave = str(proposal.wave)
+    sent = transfer.send(
+        data,
+        sender=STORE,
+        recipient=RECIPIENT,
+        dataset_class="released_tables",
+        programme=proposal.programme,
+        wave=wave,
+        natural_key=f"released:{proposal.programme}:{wave}:{sha256[:32]}",
+    )
+    kept = vault.put_bytes(
+        data,
+        "release_register",
+        programme=proposal.programme,
+        wave=wave,
+        label=wave,
+        natural_key=f"release_register:{proposal.programme}:{wave}:{sha256[:32]}",
+    )
+    facts = {"proposal": holding, "sha256": sha256, "approved_by": list(people), "tables": [one.name for one in tables]}
+    ledger.record("release", {**facts, "transfer": sent.id, "kept": kept.id}, once=f"release|{holding}|{sha256}")
+    return [f"Released {len(tables)} tables of wave {wave} to MHCLG, approved by {' and '.join(people)} ({sent.id})."]
+
+
+def deliver() -> list[str]:
+    """As MHCLG: accept what was released."""
+    taken = transfer.receive(RECIPIENT)
+    return [f"MHCLG accepted {len(taken)} release{'s' if len(taken) != 1 else ''}."]
+
+
+def earlier(vault: Vault) -> list[Table]:
+    """Every table that has been released before (R4)."""
+    return [table for one in vault.find("release_register") for table in bundle.unpack(vault.read_bytes(one.id))]
+
+
+def _keep(vault: Vault, tables: list[Table], research: Holding) -> Holding:
+    return vault.put_bytes(
+        bundle.pack(tables),
+        "proposed_tables",
+        programme=research.programme,
+        wave=research.wave,
+        label=research.wave,
+        natural_key=f"proposal:{research.id}",
+        parents=[research.id],
+    )
+
+
+def _released(vault: Vault, wave: str) -> bool:
+    return bool(vault.find("release_register", wave=wave))

@@ -1,0 +1,162 @@
+"""The figures of policy/linkage.toml: match-keys, levels of agreement, leakage budgets; read once and checked."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from linkage import settings
+from linkage.errors import Misuse
+
+Kind = Literal["compound", "field"]
+FILE = "linkage.toml"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a match-key: which component it speaks of and at which level of agreement."""
+
+    component: str
+    level: str
+
+    @property
+    def name(self) -> str:
+        """`component.level`, as the policy file writes it."""
+        return f"{self.component}.{self.level}"
+
+
+@dataclass(frozen=True)
+class MatchKey:
+    """A match-key: its name, its kind and the parts that are joined and hashed together."""
+
+    name: str
+    kind: Kind
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Component:
+    """An identifier as evidence: its levels of agreement, best first, with the m and u figures to start from."""
+
+    name: str
+    levels: tuple[str, ...]
+    m: tuple[float, ...]
+    u: tuple[float, ...]
+    differs: float
+
+
+@dataclass(frozen=True)
+class LeakageBudget:
+    """What a token file of one kind may leak (N3): people behind one token, and shares of all people (0 to 1)."""
+
+    highest_people: int
+    shared_share: float
+    attack_share: float
+    few_people: int
+
+
+@dataclass(frozen=True)
+class Join:
+    """When a token is too common to propose pairs, and when too common to leave its holder (people)."""
+
+    candidate_cap: int
+    drop_over_frequent: int
+
+
+@dataclass(frozen=True)
+class Decide:
+    """The figures by which weights become links; each is explained in the policy file."""
+
+    threshold: float
+    precision: float
+    margin_bits: float
+    em_rounds: int
+    prior_pairs: float
+    prior_draws: float
+    rare_bits: float
+    household_pairs: float
+    household_people: int
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything the policy file says."""
+
+    version: int
+    match_keys: tuple[MatchKey, ...]
+    components: tuple[Component, ...]
+    blocks: tuple[tuple[str, str], ...]
+    budgets: dict[str, LeakageBudget]
+    recipients: dict[str, tuple[str, ...]]
+    join: Join
+    decide: Decide
+
+    def of_kind(self, kind: Kind) -> tuple[MatchKey, ...]:
+        """The match-keys of one kind, in the file's order."""
+        return tuple(key for key in self.match_keys if key.kind == kind)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all match-keys, in the file's order: the categories of the `match_key` column."""
+        return [key.name for key in self.match_keys]
+
+
+def load() -> Rules:
+    """The rules in force. Raises Misuse naming what is wrong with the file."""
+    return _read(settings.load().policy_dir / FILE)
+
+
+def field_key(part: str) -> str:
+    """The name of the field match-key for a part: `dob.exact` becomes `field-dob-exact`."""
+    return "field-" + part.replace(".", "-").replace("_", "-")
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path) -> Rules:
+    if not path.exists():
+        raise Misuse(f"{FILE} is missing from the policy folder")
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _rules(told)
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        raise Misuse(f"{FILE}: {type(error).__name__}: {error}") from None
+
+
+def _rules(told: dict[str, Any]) -> Rules:
+    compound = [
+        MatchKey(key["name"], "compound", tuple(_part(part) for part in key["parts"])) for key in told["match_key"]
+    ]
+    for key in compound:
+        # `names` is forename and surname together, so it counts twice.
+        if len(key.parts) + sum(part.component == "names" for part in key.parts) < 3:
+            raise ValueError(f"compound match-key {key.name} has fewer than three parts (N3)")
+    field = [MatchKey(field_key(part), "field", (_part(part),)) for part in told["field"]["parts"]]
+    return Rules(
+        version=int(told["version"]),
+        match_keys=(*compound, *field),
+        components=tuple(_component(name, one) for name, one in told["component"].items()),
+        blocks=tuple((field_key(one), field_key(other)) for one, other in told["field"]["blocks"]),
+        budgets={kind: LeakageBudget(**budget) for kind, budget in told["leakage"].items()},
+        recipients={kind: tuple(names) for kind, names in told["recipients"].items()},
+        join=Join(**told["join"]),
+        decide=Decide(**told["decide"]),
+    )
+
+
+def _part(text: str) -> Part:
+    component, _, level = text.partition(".")
+    return Part(component, level)
+
+
+def _component(name: str, told: dict[str, Any]) -> Component:
+    levels = told["levels"]
+    return Component(
+        name,
+        tuple(level["name"] for level in levels),
+        tuple(float(level["m"]) for level in levels),
+        tuple(float(level["u"]) for level in levels),
+        float(told["differs"]),
+    )

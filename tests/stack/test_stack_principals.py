@@ -1,0 +1,72 @@
+"""Who may touch which store, read from the one table the credentials are made from."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from linkage.stack import bao, weed
+from linkage.stack.principals import HOLDERS, SENDS, STORES, all_principals, buckets_of, holder_of, inbox_bucket
+
+BY_NAME = {principal.name: principal for principal in all_principals()}
+
+
+def allowed(name: str) -> set[tuple[str, str]]:
+    """(action, resource) pairs of a principal's S3 policy."""
+    statements = weed.policy_of(BY_NAME[name])["Statement"]
+    return {(action, arn.split(":::")[1]) for s in statements for action in s["Action"] for arn in s["Resource"]}
+
+
+def key_rights(name: str) -> dict[str, list[str]]:
+    """Path to capabilities of a principal's key policy."""
+    return {path: rule["capabilities"] for path, rule in json.loads(bao.policy_of(BY_NAME[name]))["path"].items()}
+
+
+def test_nothing_leads_back_to_the_authority() -> None:
+    """N14: no store delivers to the authority or wraps a key for it."""
+    assert not [store for store in STORES if "authority" in SENDS[store]]
+    for principal in all_principals():
+        if principal.name != "authority":
+            assert not [
+                pair for pair in allowed(principal.name) if pair[1].startswith("authority-") and "Put" in pair[0]
+            ]
+            assert "transit/encrypt/authority.*" not in key_rights(principal.name)
+
+
+def test_the_identity_custodian_sends_to_nobody() -> None:
+    """N13: identifiers end at the custodian."""
+    assert SENDS["ons-identity"] == ()
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_store_reads_only_its_own_buckets_and_the_witness(store: str) -> None:
+    """N3: of all objects, a store may read its own two buckets' and the public checkpoints."""
+    read = {resource.split("/")[0] for action, resource in allowed(store) if action == "s3:GetObject"}
+    assert read == {*buckets_of(store), "ledger-witness"}
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_sender_may_only_add_to_an_inbox(store: str) -> None:
+    """N13: not read, not list, not delete, not even its own transfer."""
+    for recipient in SENDS[store]:
+        on_inbox = {action for action, resource in allowed(store) if resource.startswith(inbox_bucket(recipient))}
+        assert on_inbox == {"s3:PutObject"}
+        assert f"transit/decrypt/{recipient}.*" not in key_rights(store)
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_a_verifier_looks_and_never_touches(holder: str) -> None:
+    """D7: verification happens under a credential that can neither read nor destroy an object, nor change a key."""
+    name = f"verifier-{holder}"
+    own = {pair for pair in allowed(name) if not pair[1].startswith("ledger-witness")}
+    assert {action.split(":")[1][:4] for action, _ in own} == {"List", "GetB"}
+    assert {holder_of(resource.rsplit("-", 1)[0]) for _, resource in own} == {holder}
+    assert not [path for path, can in key_rights(name).items() if "delete" in can or path.startswith("transit/encrypt")]
+
+
+def test_only_the_authority_reaches_the_linkage_root_key() -> None:
+    """The linkage root key answers to the authority alone, and nobody may export any key."""
+    holders = [name for name in BY_NAME if any("linkage-root" in path for path in key_rights(name))]
+    assert holders == ["authority"]
+    assert not [name for name in BY_NAME if any("export" in path or "backup" in path for path in key_rights(name))]
