@@ -34,7 +34,7 @@ check: setup
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/lint-imports --no-timing
 	@$(BIN)/mypy linkage
-	@$(BIN)/python -m pytest -m "not servers and not airflow and not system"
+	@$(BIN)/python -m pytest -m "not servers and not airflow and not system and not gx"
 
 test: setup
 	@$(BIN)/python -m pytest

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowSkipException
-from common import DEFAULTS, daily, loads_at, open_programme, say, step
+from wiring import DEFAULTS, daily, loads_at, open_programme, say, step
 
 
 def department_match(department: str):

@@ -13,7 +13,7 @@ stay encrypted at the authority.
 from __future__ import annotations
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
-from common import DEFAULTS, DELIVERIES_ACCEPTED, FAMILIES_IDENTIFIED, as_of, loads_at, say, step
+from wiring import DEFAULTS, DELIVERIES_ACCEPTED, FAMILIES_IDENTIFIED, as_of, loads_at, say, step
 
 
 @dag(

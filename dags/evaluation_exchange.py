@@ -11,7 +11,7 @@ cannot open them and keeps no copy.
 from __future__ import annotations
 
 from airflow.sdk import dag, task
-from common import DEFAULTS, daily, loads_at, open_programme, say, step
+from wiring import DEFAULTS, daily, loads_at, open_programme, say, step
 
 
 @dag(

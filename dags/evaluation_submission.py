@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
-from common import DEFAULTS, FAMILIES_IDENTIFIED, as_of, loads_at, refuse_quietly, say, step
+from wiring import DEFAULTS, FAMILIES_IDENTIFIED, as_of, loads_at, refuse_quietly, say, step
 
 RECIPIENTS = ["ons-identity", "ons-research", "ons-linker", "dwp", "moj", "dfe"]
 

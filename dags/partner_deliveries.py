@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-from common import DEFAULTS, DELIVERIES_ACCEPTED, as_of, daily, loads_at, say, step
+from wiring import DEFAULTS, DELIVERIES_ACCEPTED, as_of, daily, loads_at, say, step
 
 
 @dag(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from common import DEFAULTS, RESEARCH_FILE_READY, as_of, daily, loads_at, open_programme, say, step
+from wiring import DEFAULTS, RESEARCH_FILE_READY, as_of, daily, loads_at, open_programme, say, step
 
 
 @dag(

@@ -17,7 +17,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from common import DEFAULTS, airflow_user_id, RESEARCH_FILE_READY, as_of, loads_at, refuse_quietly, say, step
+from wiring import DEFAULTS, RESEARCH_FILE_READY, airflow_user_id, as_of, loads_at, refuse_quietly, say, step
 
 APPROVERS = ["approver", "governance"]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowSkipException
-from common import DEFAULTS, as_of, daily, loads_at, say, step
+from wiring import DEFAULTS, as_of, daily, loads_at, say, step
 
 
 @dag(

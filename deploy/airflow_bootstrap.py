@@ -1,6 +1,6 @@
 """Airflow's database, roles and log-ins in one process (each `airflow` command would take five seconds): idempotent.
 
-Passwords come from AIRFLOW_UI_PASSWORD_<USER> variables; they are set anew at each run, so a changed secret takes effect.
+Passwords come from AIRFLOW_UI_PASSWORD_<USER> variables and are set anew at each run: a changed secret takes effect.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _FOLLOW = {
     (READ, "Task Logs"),
     (READ, "HITL Detail"),
 }
-# Airflow lets a person answer an approval only with "edit" on its DAG. That also allows pausing this one DAG and setting its
-# tasks' states; neither releases anything, because the release step re-reads the approvals (R5).
+# Airflow lets a person answer an approval only with "edit" on its DAG. That also allows pausing this one DAG and
+# setting its tasks' states; neither releases anything, because the release step re-reads the approvals (R5).
 _ANSWER = {(EDIT, "HITL Detail"), (READ, "DAG:results_release"), (EDIT, "DAG:results_release")}
 
 ROLES = {

@@ -45,7 +45,14 @@ def _group(name: str, told: str, **commands: object) -> None:
     app.add_typer(group, name=name)
 
 
-_group("feeds", "Partner deliveries and their contracts.", check=feeds.check, list=feeds.list_feeds, retrieve=feeds.retrieve)
+_group(
+    "feeds",
+    "Partner deliveries and their contracts.",
+    check=feeds.check,
+    list=feeds.list_feeds,
+    retrieve=feeds.retrieve,
+    refresh=feeds.refresh,
+)
 _group("ledger", "The tamper-evident ledger.", verify=custody.ledger_verify, export=custody.ledger_export)
 _group("release", "The release gate.", check=release.check)
 _group("stack", "The embedded stack.", start=stack.start, stop=stack.stop, status=stack.status)

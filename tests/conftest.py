@@ -21,7 +21,7 @@ SIMULATED_DAY = date(2022, 10, 3)
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[StackAddresses]:
-    """PostgreSQL, SeaweedFS and OpenBao in a home of their own, `LINKAGE_*` set, the simulated clock at 2022-10-03 09:00."""
+    """PostgreSQL, SeaweedFS and OpenBao in a home of their own; `LINKAGE_*` set; clock simulated, 2022-10-03 09:00."""
     home = Path(tempfile.mkdtemp(prefix="linkage-stack-"))
     before = dict(os.environ)
     try:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from linkage import clock, policy
-from linkage.custody import destruction, faults, keys, ledger, objects, transfer
+from linkage.custody import destruction, faults, keys, ledger, objects, sealing
 from linkage.custody.models import Holding, HoldingRow, holder_of
 from linkage.custody.register import Register, register_key, row_of
-from linkage.custody.transfer import Manifest
+from linkage.custody.sealing import Manifest
 from linkage.custody.vault import DEPARTMENTS, holding_facts, kek_date, kek_name, link_parents, require_future
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, LinkageError
 from linkage.policy import Deadline
@@ -73,7 +74,7 @@ def _complete(store: str) -> Iterator[str]:
 def _take(register: Register, store: str, name: str) -> Holding | None:
     known = register.find(store, natural_key=name, state=None)
     if known and known[0].state != "writing":
-        objects.client(store).purge(f"{store}-inbox", transfer.prefix(name))
+        objects.client(store).purge(f"{store}-inbox", sealing.prefix(name))
         return None
     manifest = _genuine(store, name)
     if manifest.told["recipient"] != store:
@@ -98,13 +99,13 @@ def _take(register: Register, store: str, name: str) -> Holding | None:
         ledger.append(session, "received", holding_facts(kept), once=f"received|{kept.id}")
         holding = Holding.of(kept)
     faults.reach("receive_held")
-    objects.client(store).purge(f"{store}-inbox", transfer.prefix(name))
+    objects.client(store).purge(f"{store}-inbox", sealing.prefix(name))
     return holding
 
 
 def _genuine(store: str, name: str) -> Manifest:
-    raw = objects.client(store).get(f"{store}-inbox", transfer.manifest_name(name))
-    manifest = transfer.read_manifest(raw)
+    raw = objects.client(store).get(f"{store}-inbox", sealing.manifest_name(name))
+    manifest = sealing.read_manifest(raw)
     if manifest.told.get("transfer") != name or not manifest.genuine(keys.service(store)):
         raise CheckFailed(f"{name} is not signed by its sender")
     if manifest.sent_at > clock.now() + _SKEW:
@@ -129,8 +130,7 @@ def _row(store: str, manifest: Manifest, known: Holding | None) -> HoldingRow:
         received = min(received, known.received_at)
     deadline = _deadline(manifest, received)
     require_future(deadline)
-    if not str(told["kek"]).startswith(f"{store}.") or str(told["kek"]) > kek_name(store, deadline.target):
-        raise CheckFailed(f"{told['transfer']} is sealed under a key that would outlive its deadline")
+    kek, wrapped_dek, wrapped_secrets = _wrapped(store, told, deadline.target)
     return HoldingRow(
         id=told["holding"],
         store=store,
@@ -148,13 +148,13 @@ def _row(store: str, manifest: Manifest, known: Holding | None) -> HoldingRow:
         target=deadline.target,
         legal=deadline.legal,
         rule=deadline.rule,
-        reclassified=deadline.legal is None,
+        reclassified=policy.load(told["programme"]).reclassifies(told["dataset_class"]),
         bucket=f"{store}-vault",
         prefix=f"holdings/{told['holding']}/",
         attempt=told["attempt"],
-        kek=told["kek"],
-        wrapped_dek=told["wrapped_dek"],
-        wrapped_secrets=told["secrets"] or None,
+        kek=kek,
+        wrapped_dek=wrapped_dek,
+        wrapped_secrets=wrapped_secrets or None,
         parts=len(told["parts"]),
         bytes=told["bytes"],
         rows=None if holder_of(store) in DEPARTMENTS else told["rows"],
@@ -162,6 +162,27 @@ def _row(store: str, manifest: Manifest, known: Holding | None) -> HoldingRow:
         simulated=clock.is_simulated(),
         created_at=clock.now(),
     )
+
+
+def _wrapped(store: str, told: Mapping[str, Any], target: datetime | None) -> tuple[str, str, dict[str, str]]:
+    """The wrapped keys as the recipient keeps them: under the key of its own date, or of the sender's earlier one.
+
+    A copy sent again is sealed for a later date than the first copy's deadline (D2); such keys are wrapped anew.
+    """
+    sealed_under, kek = str(told["kek"]), kek_name(store, target)
+    if not sealed_under.startswith(f"{store}."):
+        raise CheckFailed(f"{told['transfer']} is not sealed for '{store}'")
+    wrapped, riding = str(told["wrapped_dek"]), dict(told["secrets"])
+    if sealed_under <= kek:
+        return sealed_under, wrapped, riding
+    with Register.open().transaction() as session:
+        register_key(session, kek, store, kek_date(target))
+    service, holding = keys.service(store), str(told["holding"])
+
+    def anew(one: str, bound_to: str) -> str:
+        return service.wrap(kek, service.unwrap(sealed_under, one, bound_to), bound_to)
+
+    return kek, anew(wrapped, holding), {name: anew(one, f"{holding}|{name}") for name, one in riding.items()}
 
 
 def _deadline(manifest: Manifest, received: datetime) -> Deadline:
@@ -177,13 +198,13 @@ def _first_copy(store: str, manifest: Manifest) -> datetime:
 
     The object store's own clock counts only under the real clock; the sandbox's does not know the simulated one.
     """
-    inbox, name = objects.client(store), transfer.manifest_name(manifest.told["transfer"])
+    inbox, name = objects.client(store), sealing.manifest_name(manifest.told["transfer"])
     moments = [manifest.sent_at]
     for version in inbox.versions(f"{store}-inbox", name):
         if version.marker:
             continue
         try:
-            other = transfer.read_manifest(inbox.get(f"{store}-inbox", version.key, version.version_id))
+            other = sealing.read_manifest(inbox.get(f"{store}-inbox", version.key, version.version_id))
             genuine = other.genuine(keys.service(store))
         except CheckFailed:
             continue
@@ -203,7 +224,7 @@ def _copy_in(store: str, manifest: Manifest, prefix: str) -> None:
 
 
 def _part(store: str, manifest: Manifest, number: int, digest: str) -> bytes:
-    part = objects.client(store).get(f"{store}-inbox", transfer.part_name(manifest.told, number))
+    part = objects.client(store).get(f"{store}-inbox", sealing.part_name(manifest.told, number))
     if hashlib.sha256(part).hexdigest() != digest:
         raise CheckFailed(f"part {number} of {manifest.told['transfer']} was altered on the way")
     return part
@@ -222,9 +243,9 @@ def _forward(register: Register, store: str, manifest: Manifest) -> None:
     faults.reach("relay_registered")
     relay_store = objects.client(store)
     for number, digest in enumerate(told["parts"], start=1):
-        relay_store.put(f"{recipient}-inbox", transfer.part_name(told, number), _part(store, manifest, number, digest))
-    raw = relay_store.get(f"{store}-inbox", transfer.manifest_name(name))
-    relay_store.put(f"{recipient}-inbox", transfer.manifest_name(name), raw)
+        relay_store.put(f"{recipient}-inbox", sealing.part_name(told, number), _part(store, manifest, number, digest))
+    raw = relay_store.get(f"{store}-inbox", sealing.manifest_name(name))
+    relay_store.put(f"{recipient}-inbox", sealing.manifest_name(name), raw)
     faults.reach("relay_forwarded")
     facts = {"transfer": name, "store": store, "recipient": recipient, "flow": told["flow"]}
     ledger.record("relayed", facts, once=f"relayed|{name}|{told['attempt']}")
@@ -253,9 +274,9 @@ def _relay_row(store: str, manifest: Manifest) -> HoldingRow:
         target=deadline.target,
         legal=deadline.legal,
         rule=deadline.rule,
-        reclassified=deadline.legal is None,
+        reclassified=policy.load(told["programme"]).reclassifies(told["dataset_class"]),
         bucket=f"{store}-inbox",
-        prefix=transfer.prefix(told["transfer"]),
+        prefix=sealing.prefix(told["transfer"]),
         attempt=told["attempt"],
         parts=len(told["parts"]),
         bytes=told["bytes"],
@@ -269,7 +290,7 @@ def _refuse(register: Register, store: str, name: str, error: LinkageError) -> N
     """An incident, and the copy is removed: what is refused has no deadline and must not lie about (N20)."""
     register.incident("transfer_refused", f"{store}/{name}", str(error), store)
     ledger.record("refused", {"transfer": name, "store": store, "reason": str(error)[:300]})
-    objects.client(store).purge(f"{store}-inbox", transfer.prefix(name))
+    objects.client(store).purge(f"{store}-inbox", sealing.prefix(name))
 
 
 def _moment(told: str | None) -> datetime | None:

@@ -79,7 +79,7 @@ class Transit:
         """See KeyService. Idempotent: a key that is already gone is gone."""
         if self.key_exists(name):
             self._write(f"keys/{name}/config", deletion_allowed=True)
-            self._call(lambda: self._client.delete(f"/v1/transit/keys/{name}"), name)
+            self._call(lambda: self._client.delete(f"transit/keys/{name}"), name)
         if self.key_exists(name):
             raise CheckFailed(f"key {name} still exists after its destruction (D7)")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from linkage import clock, policy
-from linkage.custody import objects, transfer
+from linkage.custody import objects, sealing
 from linkage.custody.models import LIVE, Holding
 from linkage.custody.objects import Version
 from linkage.custody.register import Register
@@ -26,9 +26,22 @@ class Reconciliation:
     waiting: tuple[str, ...]
 
     @property
+    def incidents(self) -> tuple[str, ...]:
+        """Every difference."""
+        return (*self.unowned, *self.missing, *self.waiting)
+
+    @property
+    def lines(self) -> list[str]:
+        """One English sentence for each difference, and a closing count."""
+        said = [f"{place} holds objects that no holding owns." for place in self.unowned]
+        said += [f"{holding} is registered as held, but objects of it are missing." for holding in self.missing]
+        said += [f"{place} waits in the inbox longer than a day." for place in self.waiting]
+        return [*said, f"{self.checked} holdings compared with the stores, both ways: {len(said)} differences."]
+
+    @property
     def ok(self) -> bool:
         """Whether stores and register agree."""
-        return not (self.unowned or self.missing or self.waiting)
+        return not self.incidents
 
 
 def reconcile(stores: Sequence[str] | None = None) -> Reconciliation:
@@ -84,14 +97,14 @@ def _waiting(store: str, versions: Iterable[Version], living: Sequence[Holding])
     return sorted(
         name
         for name, moment in arrived.items()
-        if transfer.prefix(name) not in owned and _age(store, name, moment) > longest
+        if sealing.prefix(name) not in owned and _age(store, name, moment) > longest
     )
 
 
 def _age(store: str, name: str, arrived: datetime) -> timedelta:
     """How long a transfer waits: by its manifest's own time where it has one, else by the object store's real clock."""
     try:
-        manifest = transfer.read_manifest(objects.client(store).get(f"{store}-inbox", transfer.manifest_name(name)))
+        manifest = sealing.read_manifest(objects.client(store).get(f"{store}-inbox", sealing.manifest_name(name)))
     except CheckFailed:
         return datetime.now(UTC) - arrived
     return clock.now() - manifest.sent_at

@@ -40,6 +40,16 @@ class SweepReport:
     unreachable: bool = False
 
     @property
+    def destroyed(self) -> int:
+        """How many holdings were destroyed, verified and certified."""
+        return len(self.certificates)
+
+    @property
+    def incidents(self) -> list[str]:
+        """What a person must look at: what could not be destroyed, and what is blocked beyond its deadline."""
+        return [*self.failed, *(one for one in self.blocked if one in self.breaches)]
+
+    @property
     def ok(self) -> bool:
         """Nothing failed, nothing is blocked beyond its legal deadline, nothing was destroyed too late."""
         return not (self.failed or self.breaches)
@@ -47,7 +57,8 @@ class SweepReport:
     def told(self) -> dict[str, Any]:
         """As plain JSON."""
         plain = asdict(self)
-        return {**plain, "as_of": self.as_of.isoformat(), "horizon": self.horizon.isoformat(), "ok": self.ok}
+        counts = {"destroyed": self.destroyed, "incidents": self.incidents, "ok": self.ok}
+        return {**plain, **counts, "as_of": self.as_of.isoformat(), "horizon": self.horizon.isoformat()}
 
 
 def sweep(
@@ -166,7 +177,7 @@ def _blocked(holding: Holding, instant: datetime) -> str:
 
 def _closing(report: SweepReport) -> str:
     verb = "would be destroyed" if report.dry_run else "destroyed and certified"
-    number = report.due - len(report.blocked) if report.dry_run else len(report.certificates)
+    number = report.due - len(report.blocked) if report.dry_run else report.destroyed
     return (
         f"{report.due} due before {report.horizon.astimezone(LONDON):%Y-%m-%d %H:%M}: {number} {verb}, "
         f"{len(report.failed)} failed, {len(report.blocked)} blocked, {len(report.late)} past target, "
@@ -178,7 +189,7 @@ def _report(register: Register, report: SweepReport, stores: Sequence[str] | Non
     """The sweep's own row, which the watchdog waits for, and its ledger entry under a fresh checkpoint (D11, D13)."""
     numbers = {
         "due": report.due,
-        "destroyed": len(report.certificates),
+        "destroyed": report.destroyed,
         "failed": len(report.failed),
         "blocked": len(report.blocked),
     }

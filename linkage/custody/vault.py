@@ -111,7 +111,7 @@ class Vault:
             target=deadline.target,
             legal=deadline.legal,
             rule=deadline.rule,
-            reclassified=deadline.legal is None,
+            reclassified=plan.reclassifies(dataset_class),
             bucket=self.bucket,
             bytes=len(data),
             rows=None if holder_of(self.store) in DEPARTMENTS else rows,

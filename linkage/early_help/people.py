@@ -39,10 +39,12 @@ def link_people(accepted: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     links[0] = links[0].with_columns(probability=pl.lit(1.0))
     links.append(_by_tokens(accepted, own))
     who = _known_facts(case, own)
-    if "schools" in accepted:
-        links.append(_pupils_by_upn(accepted["schools"], pl.concat(links), who))
     if CENSUS in accepted:
-        links.append(_census(accepted, pl.concat(links), who))
+        links.append(_census_by_reference(accepted[CENSUS], links[0], who))
+    if "schools" in accepted:
+        links.append(_pupils_by_upn(accepted, pl.concat(links), who))
+        if CENSUS in accepted:
+            links.append(_census_by_upn(accepted, pl.concat(links), who))
     return pl.concat(links).match_to_schema(LINKS).sort("feed", "person_ref")
 
 
@@ -68,49 +70,79 @@ def case_people(case: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_tokens(accepted: Mapping[str, pl.DataFrame], own: pl.DataFrame) -> pl.DataFrame:
-    """Links of every feed that carries names, by tokens under a key that nobody keeps."""
-    from linkage.identifiers.standardise import standardise
+    """Links of every feed that carries names, by tokens under a key that nobody keeps.
+
+    Partners who write somebody in the same way are one question to the matching, not several: one record per distinct
+    set of spellings. On our own side every person stays a record, since two people may be written alike.
+    """
     from linkage.matching.match import match
-    from linkage.tokens.keys import LinkageKey
-    from linkage.tokens.tokenise import tokenise
 
     named = [
-        _identity(frame, ref=pl.concat_str(pl.lit(feed), "person_ref", separator="|"))
+        _written(frame, ref=pl.concat_str(pl.lit(feed), "person_ref", separator="|"))
         for feed, frame in sorted(accepted.items())
         if feed != CASE and "forename" in frame.columns and frame.height
     ]
     if not named:
         return LINKS.to_frame()
-    key = LinkageKey.throwaway()
-
-    def tokens(people: pl.DataFrame) -> pl.DataFrame:
-        # A person may be written in several ways: each is tokenised, and all the tokens are that person's.
-        written = people.sort(people.columns).with_row_index("record_id").cast({"record_id": pl.String})
-        standard = standardise(written.drop("ref"))
-        found = pl.concat([tokenise(standard, key, "compound"), tokenise(standard, key, "field")])
-        refs = written.select("record_id", "ref")
-        return (
-            found.join(refs, on="record_id", maintain_order="left")
-            .select(pl.col("ref").alias("record_id"), "match_key", "person_token")
-            .unique(maintain_order=True)
+    ours = _written(accepted[CASE].join(own, on="person_ref"), ref=pl.col("person_id"))
+    refs, tokens = _spelt(pl.concat([*(part.with_columns(ours=False) for part in named), ours.with_columns(ours=True)]))
+    theirs = refs.filter(~pl.col("ours")).with_columns(record_id=pl.col("spellings").list.join("+"))
+    left = _tokens_of(theirs.select("record_id", "spellings"), tokens)
+    right = _tokens_of(refs.filter("ours").select(pl.col("ref").alias("record_id"), "spellings"), tokens)
+    pairs = match(left, right, many_to_one=True).pairs
+    parts = pl.col("ref").str.splitn("|", 2)
+    return (
+        theirs.join(pairs, left_on="record_id", right_on="left_id")
+        .select(
+            feed=parts.struct.field("field_0"),
+            person_ref=parts.struct.field("field_1"),
+            person_id=pl.col("right_id"),
+            evidence=pl.lit("tokens"),
+            probability=pl.col("probability"),
         )
-
-    theirs = tokens(pl.concat(named).unique())
-    ours = tokens(_identity(accepted[CASE].join(own, on="person_ref"), ref=pl.col("person_id")).unique())
-    pairs = match(theirs, ours, many_to_one=True).pairs
-    parts = pl.col("left_id").str.splitn("|", 2)
-    return pairs.select(
-        feed=parts.struct.field("field_0"),
-        person_ref=parts.struct.field("field_1"),
-        person_id=pl.col("right_id"),
-        evidence=pl.lit("tokens"),
-        probability=pl.col("probability").cast(pl.Float64),
-    ).cast(LINKS)
+        .cast(LINKS)
+    )
 
 
-def _identity(frame: pl.DataFrame, ref: pl.Expr) -> pl.DataFrame:
+def _written(frame: pl.DataFrame, ref: pl.Expr) -> pl.DataFrame:
+    """The distinct ways each `ref` is written: ref and IDENTIFIERS as text, null where the feed has no such column."""
     columns = [pl.col(c) if c in frame.columns else pl.lit(None, pl.String).alias(c) for c in IDENTIFIERS]
     return frame.select(ref.alias("ref"), *columns).with_columns(pl.col(IDENTIFIERS).cast(pl.String)).unique()
+
+
+def _spelt(written: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Every ref with its spellings' numbers, and the tokens (record_id, match_key, person_token) of each spelling.
+
+    A spelling is a standardised row; equal ones share a number, whoever wrote them.
+    """
+    from linkage.identifiers.standardise import standardise
+    from linkage.tokens.keys import LinkageKey
+    from linkage.tokens.tokenise import tokenise
+
+    numbered = written.with_row_index("record_id").cast({"record_id": pl.String})
+    standard = standardise(numbered.drop("ref", "ours"))
+    columns = [column for column in standard.columns if column != "record_id"]
+    spellings = standard.select(columns).unique().sort(columns).with_row_index("spelling").cast({"spelling": pl.String})
+    refs = (
+        standard.join(spellings, on=columns, nulls_equal=True)
+        .join(numbered, on="record_id")
+        .group_by("ours", "ref")
+        .agg(spellings=pl.col("spelling").unique().sort())
+        .sort("ours", "ref")
+    )
+    key = LinkageKey.throwaway()
+    standard = spellings.rename({"spelling": "record_id"})
+    return refs, pl.concat([tokenise(standard, key, "compound"), tokenise(standard, key, "field")])
+
+
+def _tokens_of(people: pl.DataFrame, tokens: pl.DataFrame) -> pl.DataFrame:
+    """The tokens of people (record_id, spellings): those of all the ways they are written."""
+    written = people.explode("spellings").unique()
+    return (
+        written.join(tokens, left_on="spellings", right_on="record_id")
+        .select("record_id", "match_key", "person_token")
+        .unique()
+    )
 
 
 def _known_facts(case: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
@@ -122,39 +154,45 @@ def _known_facts(case: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _pupils_by_upn(schools: pl.DataFrame, links: pl.DataFrame, who: pl.DataFrame) -> pl.DataFrame:
-    """Enrolments that no token linked but whose UPN is a linked pupil's, date of birth and sex agreeing."""
-    if "upn" not in schools.columns:
-        return LINKS.to_frame()
-    pupils = schools.select("person_ref", "upn", "date_of_birth", "gender").unique()
+def _census_by_reference(census: pl.DataFrame, own: pl.DataFrame, who: pl.DataFrame) -> pl.DataFrame:
+    """The census has no names; for the authority's own children it gives the authority's own reference."""
+    children = census.select("person_ref", "date_of_birth", "gender").unique()
+    return _checked(children.join(own.select("person_ref", "person_id"), on="person_ref"), who, CENSUS, "child id")
+
+
+def _pupils_by_upn(accepted: Mapping[str, pl.DataFrame], links: pl.DataFrame, who: pl.DataFrame) -> pl.DataFrame:
+    """Pupils that no token linked but whose UPN is that of a linked pupil, or of a census child known by reference."""
+    schools = accepted["schools"]
     linked = links.filter(pl.col("feed") == "schools")
-    open_refs = pupils.join(linked, on="person_ref", how="anti")
-    return _checked(open_refs.join(_upns(schools, linked), on="upn"), who, "schools", "upn")
+    open_refs = schools.select("person_ref", "upn", "date_of_birth", "gender").unique()
+    open_refs = open_refs.join(linked, on="person_ref", how="anti")
+    return _checked(open_refs.join(_upns(accepted, links), on="upn"), who, "schools", "upn")
 
 
-def _upns(schools: pl.DataFrame, linked: pl.DataFrame) -> pl.DataFrame:
-    """UPN to person_id, where the links leave no doubt whose it is."""
-    return (
-        schools.select("person_ref", "upn")
+def _census_by_upn(accepted: Mapping[str, pl.DataFrame], links: pl.DataFrame, who: pl.DataFrame) -> pl.DataFrame:
+    """Census children of another reference, by the UPN that schools gave."""
+    census = accepted[CENSUS].select("person_ref", "upn", "date_of_birth", "gender").unique()
+    rest = census.join(links.filter(pl.col("feed") == CENSUS), on="person_ref", how="anti")
+    return _checked(rest.join(_upns(accepted, links), on="upn"), who, CENSUS, "upn")
+
+
+def _upns(accepted: Mapping[str, pl.DataFrame], links: pl.DataFrame) -> pl.DataFrame:
+    """UPN to person_id, where the links so far leave no doubt whose it is."""
+    told = [
+        accepted[feed]
+        .select("person_ref", "upn")
         .drop_nulls()
-        .join(linked.select("person_ref", "person_id"), on="person_ref")
+        .join(links.filter(pl.col("feed") == feed).select("person_ref", "person_id"), on="person_ref")
+        for feed in ("schools", CENSUS)
+        if feed in accepted
+    ]
+    return (
+        pl.concat(told)
         .group_by("upn")
         .agg(pl.col("person_id").min(), one=pl.col("person_id").n_unique() == 1)
         .filter("one")
         .drop("one")
     )
-
-
-def _census(accepted: Mapping[str, pl.DataFrame], links: pl.DataFrame, who: pl.DataFrame) -> pl.DataFrame:
-    """The census has no names: the authority's own child reference, else the UPN that schools gave, then the check."""
-    census = accepted[CENSUS].select("person_ref", "upn", "date_of_birth", "gender").unique()
-    own = links.filter(pl.col("feed") == CASE).select("person_ref", "person_id")
-    by_ref = _checked(census.join(own, on="person_ref"), who, CENSUS, "child id")
-    if "schools" not in accepted or "upn" not in accepted["schools"].columns:
-        return by_ref
-    rest = census.join(by_ref, on="person_ref", how="anti")
-    upns = _upns(accepted["schools"], links.filter(pl.col("feed") == "schools"))
-    return pl.concat([by_ref, _checked(rest.join(upns, on="upn"), who, CENSUS, "upn")])
 
 
 def _checked(candidates: pl.DataFrame, who: pl.DataFrame, feed: str, evidence: str) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""`linkage feeds`: check a delivery against its contract, list the contracts, take a quarantined file out, refresh docs."""
+"""`linkage feeds`: check a delivery, list the contracts, take a file out of quarantine, refresh generated files."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ def list_feeds(as_json: Annotated[bool, _JSON] = False) -> None:
         return
     for row in rows:
         print(
-            f"{row['contract']:22} {row['format']}  keeps {row['kept']:>2} of {row['columns']:>2} columns  {row['partner']}"
+            f"{row['contract']:22} {row['format']}  keeps {row['kept']:>2} of {row['columns']:>2} columns  "
+            f"{row['partner']}"
         )
 
 

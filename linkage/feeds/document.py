@@ -1,4 +1,4 @@
-"""docs/feeds.md and the committed suites, written from the contracts: people read one thing, code runs the same thing."""
+"""docs/feeds.md and the committed suites, written from the contracts: people read what the code runs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ Generated from `policy/feeds/*.toml`; change a contract there, then run `linkage
 
 A delivery is one file, `<feed>_<delivery date>.csv` (the children in need census: `.xml`), beside
 `<same name>.manifest.json`, a JSON object with exactly these keys: `feed`, `contract` (the version below),
-`delivered_on` (YYYY-MM-DD), `rows` (rows below the header; for the census, Child elements) and `sha256` (of the file, hex).
+`delivered_on` (YYYY-MM-DD), `rows` (rows below the header; for the census, Child elements) and `sha256` (of the file,
+hexadecimal).
 
 CSV is RFC 4180 in UTF-8 with a header; columns may stand in any order. Dates are YYYY-MM-DD; another order is never
 guessed. Codes are case-sensitive. Columns the contract does not name are refused, not ignored: more than the minimum is
-never taken (N3). `linkage feeds check FEED FILE` says what would happen to a file; it names rows, columns and reasons, never
-a value, and row 1 is the row below the header (for the census: the first row of the flattened file, one per child and
-episode, in document order).
+never taken (N3). `linkage feeds check FEED FILE` says what would happen to a file; it names rows, columns and reasons,
+never a value, and row 1 is the row below the header (for the census: the first row of the flattened file, one per child
+and episode, in document order).
 
 A broken row goes to quarantine with its reason and the rest is accepted. A file that cannot be trusted as a whole is
-refused. A delivery far from what is usual is held until a person has looked. A National Insurance number, NHS number, pupil
-number or postcode that cannot be real is left empty and counted, and its row is kept.
+refused. A delivery far from what is usual is held until a person has looked. A National Insurance number, NHS number,
+pupil number or postcode that cannot be real is left empty and counted, and its row is kept.
 """
 
 _SCOPES: tuple[tuple[Scope, str], ...] = (
@@ -78,7 +79,8 @@ def _contract(contract: Contract) -> Iterator[str]:
     low, high = contract.drift.volume_band
     yield f"- Held when it has fewer than {low:g} or more than {high:g} times the rows of the delivery before."
     for name, share in contract.drift.coverage.items():
-        yield f"- Held when fewer than {share:.0%} of at least {contract.drift.coverage_from_rows} rows fill in `{name}`."
+        least = contract.drift.coverage_from_rows
+        yield f"- Held when fewer than {share:.0%} of at least {least} rows fill in `{name}`."
     yield ""
     if contract.ignored:
         yield "Known parts of the file that are read past and never stored:\n"
@@ -120,8 +122,8 @@ def _rule(rule: Rule) -> str:
             return f"At least one of {listed} is given (`{rule.reason or 'missing_value'}`)."
         case "unique":
             return (
-                f"{listed} together are unique: a row that repeats an earlier one is set aside (`repeated_row`), rows that "
-                f"contradict each other are all set aside (`{rule.reason or 'conflicting_rows'}`)."
+                f"{listed} together are unique: a row that repeats an earlier one is set aside (`repeated_row`), rows "
+                f"that contradict each other are all set aside (`{rule.reason or 'conflicting_rows'}`)."
             )
 
 

@@ -27,6 +27,7 @@ CALENDAR = (
     r"|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)"
 )
 WHOLE = r"-?[0-9]{1,9}"
+_GROUP = re.compile(r"(?<!\\)\((?!\?)")  # pandas warns about groups that are captured for nothing
 _EPOCH = 719_163  # date(1970, 1, 1).toordinal()
 _CONTROL = r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"
 _PAIR = "expect_column_pair_values_a_to_be_greater_than_b"
@@ -167,5 +168,5 @@ def _unique(rule: Rule) -> Iterator[Expected]:
 
 
 def whole(shape: str) -> str:
-    """The pattern anchored at both ends, Python's way (`$` would let a line break through)."""
-    return rf"\A(?:{shape})\Z"
+    """The pattern anchored at both ends, Python's way (`$` would let a line break through), its groups not captured."""
+    return rf"\A(?:{_GROUP.sub('(?:', shape)})\Z"

@@ -106,12 +106,20 @@ def gx_frame(frame: pl.DataFrame, contract: Contract) -> pd.DataFrame:
 def _validate(table: pd.DataFrame, told: list[Expected], contract: Contract, as_of: date) -> list[tuple[Expected, Any]]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    context.variables.data_docs_sites = {}
+    # In memory, without Data Docs (pages about identifier feeds), usage statistics or progress bars.
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        analytics_enabled=False,
+        progress_bars=ProgressBarsConfig(globally=False),
+    )
+    context = gx.get_context(mode="ephemeral", project_config=config)
     # Through the constructor: add_expectation_configuration overwrites a second one of the same type and column.
     suite = gx.ExpectationSuite(
         contract.id,

@@ -154,7 +154,7 @@ _ALL = (
     Reason(
         "blank_row",
         "row",
-        "The row is empty; remove it.",
+        "The row holds no value at all; remove it.",
     ),
     Reason(
         "repeated_value",

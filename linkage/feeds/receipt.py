@@ -1,4 +1,4 @@
-"""Receipt of partner deliveries: from the landing folder, through the contract, into the vault; the original is destroyed."""
+"""Receipt of partner deliveries: landing folder, contract, vault; then the delivered original is destroyed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class Receipt:
         if self.outcome == "already_received":
             return f"{self.feed}: the same file came before ({self.holding}); nothing changes."
         told = sentence(self.reason or "")
-        return f"{self.feed}: delivery {self.outcome}: {self.reason}. {told} It is kept in quarantine as {self.holding}."
+        return (
+            f"{self.feed}: delivery {self.outcome}: {self.reason}. {told} It is kept in quarantine as {self.holding}."
+        )
 
 
 def waiting(feeds: tuple[str, ...] = FEEDS) -> list[str]:
@@ -95,7 +97,9 @@ def _store(
     label = Path(file_name).stem
     reason = checked.refused or checked.held
     if reason is not None:
-        kept = vault.put_bytes(content, "quarantine", programme=programme, natural_key=natural_key, label=f"{feed} {reason}")
+        kept = vault.put_bytes(
+            content, "quarantine", programme=programme, natural_key=natural_key, label=f"{feed} {reason}"
+        )
         facts = {"feed": feed, "reason": reason, "holding": kept.id}
         ledger.record("delivery_refused", facts, once=f"delivery|{kept.id}")
         return Receipt(feed, file_name, "refused" if checked.refused else "held", 0, checked.rows, reason, kept.id)
@@ -106,13 +110,12 @@ def _store(
         )
     # The delivery itself comes last: until it stands, a run that was killed starts the file again.
     earlier = current(vault, feed)
-    held = vault.put_frame(
-        checked.accepted, "delivery", programme=programme, natural_key=natural_key, label=label
-    )
+    held = vault.put_frame(checked.accepted, "delivery", programme=programme, natural_key=natural_key, label=label)
     if earlier is not None and earlier.id != held.id:
         vault.supersede(earlier.id, held.id)
-    facts = {"feed": feed, "holding": held.id, "accepted": checked.accepted.height, "quarantined": quarantined}
-    ledger.record("delivery_received", facts, once=f"delivery|{held.id}")
+    received: dict[str, str | int] = {"feed": feed, "holding": held.id}
+    received |= {"accepted": checked.accepted.height, "quarantined": quarantined}
+    ledger.record("delivery_received", received, once=f"delivery|{held.id}")
     return Receipt(feed, file_name, "accepted", checked.accepted.height, quarantined, None, held.id)
 
 

@@ -14,6 +14,8 @@ from linkage.tokens.rules import Component, Rules
 Levels = NDArray[np.int8]
 Flags = NDArray[np.bool_]
 MISSING: Final = -1  # one of the two has no such identifier
+# Levels that a fragment of an identifier can show: someone with only these has not given the identifier itself.
+_FRAGMENTS: Final = ("partial", "year", "sector", "street", "pair")
 UNSHOWN: Final = -2  # both have it, and no match-key could tell: neither agreement nor difference is evidence
 
 
@@ -23,6 +25,7 @@ class Comparison:
 
     components: tuple[Component, ...]
     levels: tuple[Levels, ...]
+    absent: tuple[Flags, ...]
 
     def of(self, component: str) -> Levels:
         """The levels of one component."""
@@ -39,8 +42,8 @@ class Comparison:
         return (self.levels[place] >= 0) & (self.levels[place] < len(self.components[place].levels))
 
     def missing(self, component: str) -> Flags:
-        """Which pairs lack the component on one side or both."""
-        return np.asarray(self.of(component) == MISSING)
+        """Which pairs lack the whole identifier on one side or both, and what there is of it does not differ."""
+        return self.absent[self._place(component)] & ~self.differs(component)
 
     def differs(self, component: str) -> Flags:
         """Which pairs are shown to differ on the component."""
@@ -58,16 +61,15 @@ def compare(pairs: Pairs, left_has: Masks, right_has: Masks, rules: Rules) -> Co
     the remaining part differs: this is how tokens of several parts give evidence on each.
     """
     both = left_has[pairs.left] & right_has[pairs.right]
-    levels = {one.name: _best(one, pairs.agree, rules) for one in rules.components}
-    for one in rules.components:
-        level, present = levels[one.name], _any(both, _bits_of(rules, one.name))
-        level[(level == UNSHOWN) & ~present] = MISSING
-    shown = {one.name: levels[one.name].copy() for one in rules.components}
+    shown = {one.name: _best(one, pairs.agree, rules) for one in rules.components}
+    absent = {one.name: ~_any(both, _bits_of(rules, one.name)) for one in rules.components}
+    levels = {name: level.copy() for name, level in shown.items()}
     for one in rules.components:
         level = levels[one.name]
         level[(level == UNSHOWN) & _witnessed(one.name, shown, both & ~pairs.agree, rules)] = len(one.levels)
+        level[(level == UNSHOWN) & absent[one.name]] = MISSING
     _names(levels, pairs.agree, rules)
-    return Comparison(rules.components, tuple(levels[one.name] for one in rules.components))
+    return Comparison(rules.components, tuple(levels.values()), tuple(absent.values()))
 
 
 def _best(one: Component, agree: Masks, rules: Rules) -> Levels:
@@ -81,11 +83,11 @@ def _names(levels: dict[str, Levels], agree: Masks, rules: Rules) -> None:
     """What the names need beyond single levels: known forenames, swapped names, bare initials."""
     ladder = {one.name: one.levels for one in rules.components}["forename"]
     forename, surname, initial = levels["forename"], levels["surname"], levels["initial"]
-    near, swapped, differs = ladder.index("near"), ladder.index("swapped"), len(ladder)
-    # Two forenames from the kept list that are one letter apart and sound different are two names, not a slip.
+    near, sound, swapped = (ladder.index(level) for level in ("near", "sound", "swapped"))
+    # Two forenames of the kept list that are merely alike (MIA and TIA, SOPHIE and ZOFIA) are two names, not a slip:
+    # the list says which ones stand for each other.
     known = _any(agree, _bits_of(rules, "known"))
-    alike = _any(agree, _bits_of(rules, "forename", "sound"))
-    forename[(forename == near) & known & ~alike] = differs
+    forename[((forename == near) | (forename == sound)) & known] = len(ladder)
     # Swapped names are one observation of both names; it counts once, under the forename.
     surname[forename == swapped] = MISSING
     # An initial says something only where there is no forename to compare.
@@ -119,8 +121,9 @@ def _bits_of(rules: Rules, component: str, level: str | None = None) -> np.uint6
             # Presence (no level asked) is not read from swapped names: they need both names.
             if swapped and level is not None:
                 bits |= (component == "forename" and level == "swapped") << place
-            elif part.component == component and level in (None, part.level):
-                bits |= 1 << place
+            elif part.component == component:
+                asked = part.level not in _FRAGMENTS if level is None else part.level == level
+                bits |= asked << place
     return np.uint64(bits)
 
 

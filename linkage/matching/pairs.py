@@ -18,7 +18,7 @@ _MOST_KEYS = 64  # one bit each
 
 @dataclass(frozen=True)
 class Side:
-    """One file of tokens: `tokens` has person (UInt32), key (UInt8), token (UInt128); `ids` maps person to record_id."""
+    """One file of tokens: `tokens` has person (UInt32), key (UInt8), token (UInt128); `ids` are the record ids."""
 
     tokens: pl.DataFrame
     ids: pl.Series

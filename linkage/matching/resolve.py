@@ -1,4 +1,4 @@
-"""From weighed pairs to links: a threshold chosen without labels, and one link per person with a margin over the next."""
+"""From weighed pairs to links: a threshold chosen without labels, one link per person, a margin over the next."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from linkage.release.rules import MEASURES, ReleasePolicy
 BELOW, DOMINATED, GROUP = "below_threshold", "dominance", "group_disclosure"
 DIFFERENCE, BEFORE, RECOVERABLE = "small_difference", "hidden_in_an_earlier_release", "recoverable"
 RULE = {BELOW: "R2", DOMINATED: "R2", GROUP: "R2", DIFFERENCE: "R4", BEFORE: "R4", RECOVERABLE: "R3"}
-_PRUNE_AT_MOST = 40
+_PRUNE_AT_MOST = 20  # each costs a proof; in a large table the gain is not worth it
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,15 @@ def _choose(narrow: Iterable[Target], grids: Sequence[Grid]) -> frozenset[Key]:
             near = frozenset(other for other in grid.lattice.cells() if _compatible(cell, grid.cell(other)))
         shown = near - grid.hidden or frozenset(grid.lattice.cells()) - grid.hidden
         if shown:
-            chosen.add(min(shown, key=lambda other: (level(other), grid.value(other) or 0, str(other))))
+            chosen.add(min(shown, key=lambda other: _cost(grid, other)))
     return frozenset(chosen)
+
+
+def _cost(grid: Grid, key: Key) -> tuple[int, int, int, str]:
+    """What hiding a shown cell costs: totals last; first cells whose other sums have hidden cells already, then small ones."""
+    sums = [{parent, *parts} for parent, parts in grid.lattice.sums_of[key]]
+    alone = sum(not (together & grid.hidden) for together in sums)
+    return level(key), alone, grid.value(key) or 0, str(key)
 
 
 def _compatible(one: Iterable[tuple[str, str]], other: Iterable[tuple[str, str]]) -> bool:
@@ -178,6 +185,7 @@ def _prune(grid: Grid, needed: frozenset[Key], others: Sequence[Grid], policy: R
         return grid
     for key in extra:
         less = replace(grid, hidden=grid.hidden - {key})
-        if not System([*others, less], policy).narrow(policy.interval_width):
+        near = grid.lattice.neighbours[key]
+        if not System([*others, less], policy).narrow(policy.interval_width, near, only_one=True):
             grid = less
     return grid

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from linkage.release.lattice import Cell, Grid, Key, level
 from linkage.release.rules import MEASURES, ReleasePolicy
 
 Target = tuple[int, str, Key]  # table number, measure, hidden cell
+Row = tuple[dict[int, float], float, float]  # weights by variable, and the least and greatest sum
 _SECONDS = 10.0
 
 
@@ -51,7 +52,7 @@ class System:
         self._far = 10 * (max((value or 0 for value in shown), default=0) + 1000)
         self._low: list[float] = []
         self._high: list[float] = []
-        self._rows: list[tuple[dict[int, float], float, float]] = []
+        self._rows: list[Row] = []
         self._rounded: dict[Target, int] = {}
         self._true: dict[tuple[str, Cell], int] = {}
         for number in range(len(grids)):
@@ -67,42 +68,83 @@ class System:
 
     def require_consistent(self) -> None:
         """Raise Contradiction unless some true counts fit what the tables show."""
-        solver = self._solver()
         if self._low:
-            solver.extreme(0, 1)
+            _Solver(self._low, self._high, self._rows).extreme(0, 1)
 
     def intervals(self) -> dict[Target, Interval]:
         """The exact feasible interval of every hidden count. Raises Contradiction."""
-        solver = self._solver()
-        return {
-            target: self._widen(
-                target, solver.extreme(at, -1) * self._scale(target), solver.extreme(at, 1) * self._scale(target)
-            )
-            for target, at in self._objectives().items()
-        }
+        found: dict[Target, Interval] = {}
+        for solver, objectives in self._parts():
+            for target, place in objectives.items():
+                scale = self._scale(target)
+                low, high = solver.extreme(place, -1) * scale, solver.extreme(place, 1) * scale
+                found[target] = self._widen(target, low, high)
+        return found
 
-    def narrow(self, width: float) -> list[Target]:
+    def narrow(self, width: float, near: Collection[Key] = (), only_one: bool = False) -> list[Target]:
         """The hidden counts whose interval is narrower than `width`. Raises Contradiction.
 
         Each solution is a world that fits; two worlds that differ enough in a cell prove it wide without solving for
-        it, so most cells cost nothing.
+        it, so most cells cost nothing. `near` are looked at first, and `only_one` stops at the first narrow cell.
         """
-        solver = self._solver()
-        objectives = self._objectives()
-        seen: dict[Target, tuple[float, float]] = {target: (math.inf, -math.inf) for target in objectives}
         found: list[Target] = []
-        for target, at in objectives.items():
-            for sign in (1, -1):
-                if self._widen(target, *seen[target]).width >= width:
-                    break
-                solver.extreme(at, sign)
-                for other, place in objectives.items():
-                    low, high = seen[other]
-                    value = solver.world[place] * self._scale(other)
-                    seen[other] = (min(low, value), max(high, value))
-            if self._widen(target, *seen[target]).width < width:
-                found.append(target)
+        for solver, objectives in self._parts():
+            seen: dict[Target, tuple[float, float]] = {target: (math.inf, -math.inf) for target in objectives}
+            for target in sorted(objectives, key=lambda one: one[2] not in near):
+                if self._is_narrow(target, width, solver, objectives, seen):
+                    found.append(target)
+                    if only_one:
+                        return found
         return found
+
+    def _is_narrow(
+        self,
+        target: Target,
+        width: float,
+        solver: _Solver,
+        objectives: dict[Target, int],
+        seen: dict[Target, tuple[float, float]],
+    ) -> bool:
+        for sign in (1, -1):
+            if self._widen(target, *seen[target]).width >= width:
+                return False
+            solver.extreme(objectives[target], sign)
+            for other, place in objectives.items():
+                low, high = seen[other]
+                value = float(solver.world[place]) * self._scale(other)
+                seen[other] = (min(low, value), max(high, value))
+        return self._widen(target, *seen[target]).width < width
+
+    def _parts(self) -> Iterator[tuple[_Solver, dict[Target, int]]]:
+        """The system cut into the pieces that no constraint connects, those without a hidden cell left out.
+
+        A piece's solver comes with the places of its targets in it.
+        """
+        from scipy import sparse
+
+        size = len(self._low)
+        if any(least > most for least, most in zip(self._low, self._high, strict=True)):
+            raise Contradiction("two tables show counts of one cell that no true count fits")
+        ends = [(first, place) for terms, _, _ in self._rows for first in [next(iter(terms))] for place in terms]
+        graph = sparse.coo_array((np.ones(len(ends)), tuple(zip(*ends, strict=True)) or ([], [])), shape=(size, size))
+        labels = sparse.csgraph.connected_components(graph, directed=False)[1]
+        objectives: dict[int, dict[Target, int]] = {}
+        for target, place in self._objectives().items():
+            objectives.setdefault(int(labels[place]), {})[target] = place
+        members: dict[int, dict[int, int]] = {label: {} for label in objectives}
+        for place, label in enumerate(labels.tolist()):
+            if label in members:
+                members[label][place] = len(members[label])
+        rows: dict[int, list[Row]] = {label: [] for label in objectives}
+        for terms, least, most in self._rows:
+            label = int(labels[next(iter(terms))])
+            if label in rows:
+                local = members[label]
+                rows[label].append(({local[place]: value for place, value in terms.items()}, least, most))
+        for label, wanted in objectives.items():
+            local = members[label]
+            solver = _Solver([self._low[p] for p in local], [self._high[p] for p in local], rows[label])
+            yield solver, {target: local[place] for target, place in wanted.items()}
 
     def _widen(self, target: Target, low: float, high: float) -> Interval:
         # A hidden total is known up to its rounded value; the true one lies within the slack of that.
@@ -216,14 +258,11 @@ class System:
             if families is not None:
                 self._rows.append(({people: 1.0, families: -1.0}, 0, np.inf))
 
-    def _solver(self) -> _Solver:
-        return _Solver(self._low, self._high, self._rows)
-
 
 class _Solver:
     """HiGHS over the system's matrix; `world` is the last solution: whole counts that fit everything shown."""
 
-    def __init__(self, low: list[float], high: list[float], rows: list[tuple[dict[int, float], float, float]]) -> None:
+    def __init__(self, low: list[float], high: list[float], rows: list[Row]) -> None:
         from scipy import optimize, sparse
 
         if any(least > most for least, most in zip(low, high, strict=True)):

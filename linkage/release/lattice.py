@@ -64,6 +64,15 @@ class Lattice:
                     yield key, tuple(_with(key, number, part) for part in self.categories[number])
 
     @cached_property
+    def sums_of(self) -> dict[Key, tuple[Equation, ...]]:
+        """The sums each cell stands in, as the total or as a part."""
+        found: dict[Key, list[Equation]] = {key: [] for key in self.cells()}
+        for equation in self.equations("individuals"):
+            for key in (equation[0], *equation[1]):
+                found[key].append(equation)
+        return {key: tuple(sums) for key, sums in found.items()}
+
+    @cached_property
     def neighbours(self) -> dict[Key, frozenset[Key]]:
         """The cells that stand in a sum together with each cell."""
         found: dict[Key, set[Key]] = {key: set() for key in self.cells()}

@@ -18,7 +18,7 @@ Ferndale Gipsy Hackford Herne Josephine Kellett Landor Larkhall Leander Loughbor
 Pulross Railton Rattray Rosendale Saltoun Shakespeare Solon Stockwell Sudbourne Tulse Upstall Vassall Wiltshire Wynne"""
 _KINDS = "Road Street Avenue Lane Close Gardens Terrace Grove Place"
 _STREETS = np.array([f"{word} {kind}" for kind, word in product(_KINDS.split(), _WORDS.split())], dtype=object)
-_DISTRICTS = np.array("SE1 SE5 SE11 SE24 SE27 SW2 SW4 SW8 SW9 SW16".split(), dtype=object)
+_DISTRICTS = np.array(["SE1", "SE5", "SE11", "SE24", "SE27", "SW2", "SW4", "SW8", "SW9", "SW16"], dtype=object)
 _UNIT = "ABDEFGHJLNPQRSTUWXYZ"  # letters the second half of a postcode uses
 _UNITS = np.array([a + b for a, b in product(_UNIT, _UNIT)], dtype=object)
 _NUMBERS = 160  # house numbers on a street

@@ -20,10 +20,10 @@ _TWO_SCHOOLS = ("absent_over_two_schools", "one_school_bad")
 
 
 def attendance_rows(rng: np.random.Generator, pupils: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """`pupils`: person_id, plan (null for an ordinary pupil). Returns the schools feed's own columns as text, by person_id.
+    """The schools feed's own columns as text, by person_id. `pupils`: person_id, plan (null for an ordinary pupil).
 
-    Missed sessions of the last three finished terms are exact: `absent_a_tenth` is the smallest whole number that reaches
-    a tenth of the possible ones, `just_under_a_tenth` one fewer.
+    Missed sessions of the last three finished terms are exact: `absent_a_tenth` is the smallest whole number that
+    reaches a tenth of the possible ones, `just_under_a_tenth` one fewer.
     """
     older, first, second, third = finished_terms(as_of)
     size = pupils.height
@@ -74,7 +74,9 @@ def _missed(rows: pl.DataFrame, two: pl.Expr) -> pl.DataFrame:
         for end in (0, 1)
     )
     a_tenth = (total + 9) // 10
-    share = (total * (low.fill_null(_ORDINARY[0]) + pl.col("u") * (high.fill_null(_ORDINARY[1]) - low.fill_null(0.0)))).floor()
+    share = (
+        total * (low.fill_null(_ORDINARY[0]) + pl.col("u") * (high.fill_null(_ORDINARY[1]) - low.fill_null(0.0)))
+    ).floor()
     target = (
         pl.when(pl.col("plan") == "absent_a_tenth")
         .then(a_tenth)
@@ -120,4 +122,3 @@ def _flags(rows: pl.DataFrame, older: str, third: str) -> pl.DataFrame:
             for name, wanted in flags.items()
         ),
     ).sort("person_id", "term", "establishment")
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-
 # Every feed of people may have these; then what only one feed can get wrong. (columns changed, in one row each)
 _ANY: tuple[dict[str, str], ...] = (
     {"date_of_birth": "1985-02-30"},
@@ -45,7 +44,9 @@ def with_broken_rows(feed: str, sound: pl.DataFrame, models: pl.DataFrame, refs:
     breaks = BREAKS[feed]
     count = len(breaks)
     models = models[[place % models.height for place in range(count)]]
-    changed = models.with_columns(refs.head(count).alias("person_ref"), pl.lit(None, dtype=pl.String).alias("person_id"))
+    changed = models.with_columns(
+        refs.head(count).alias("person_ref"), pl.lit(None, dtype=pl.String).alias("person_id")
+    )
     if feed == "case_management":
         changed = changed.with_columns(pl.Series("family_ref", [f"F9999{place:02}" for place in range(count)]))
     for column in dict.fromkeys(name for row in breaks for name in row):

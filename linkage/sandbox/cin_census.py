@@ -43,7 +43,8 @@ def census(rng: np.random.Generator, children: pl.DataFrame, spells: pl.DataFram
         .str.join("")
         .item()
     )
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<Message>{_header(as_of)}<Children>{body}</Children></Message>\n'.encode()
+    declaration = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    return f"{declaration}<Message>{_header(as_of)}<Children>{body}</Children></Message>\n".encode()
 
 
 def gender_code(column: str) -> pl.Expr:
@@ -63,8 +64,12 @@ def _header(as_of: date) -> str:
 
 
 def _element(name: str, column: str) -> pl.Expr:
-    """`<name>value</name>`, or nothing where the value is missing. Values are dates, codes and references: no markup."""
-    return pl.when(pl.col(column).is_not_null()).then(pl.format(f"<{name}>{{}}</{name}>", pl.col(column))).otherwise(pl.lit(""))
+    """`<name>value</name>`, or nothing where the value is missing. Dates, codes and references hold no markup."""
+    return (
+        pl.when(pl.col(column).is_not_null())
+        .then(pl.format(f"<{name}>{{}}</{name}>", pl.col(column)))
+        .otherwise(pl.lit(""))
+    )
 
 
 def _wrapped(name: str, present: str, *parts: pl.Expr) -> pl.Expr:
@@ -80,7 +85,9 @@ def _details() -> pl.Expr:
         pl.lit("<ReferralSource>5A</ReferralSource>"),
         _element("PrimaryNeedCode", "need"),
         _element("CINclosureDate", "cin_closed_on"),
-        pl.when(pl.col("cin_closed_on").is_not_null()).then(pl.lit("<ReasonForClosure>RC8</ReasonForClosure>")).otherwise(pl.lit("")),
+        pl.when(pl.col("cin_closed_on").is_not_null())
+        .then(pl.lit("<ReasonForClosure>RC8</ReasonForClosure>"))
+        .otherwise(pl.lit("")),
         _element("ReferralNFA", "referral_nfa"),
         pl.when(~nfa)
         .then(
@@ -95,7 +102,11 @@ def _details() -> pl.Expr:
         )
         .otherwise(pl.lit("")),
         pl.when(~nfa)
-        .then(pl.concat_str(pl.lit("<CINPlanDates>"), _element("CINPlanStartDate", "cin_started_on"), pl.lit("</CINPlanDates>")))
+        .then(
+            pl.concat_str(
+                pl.lit("<CINPlanDates>"), _element("CINPlanStartDate", "cin_started_on"), pl.lit("</CINPlanDates>")
+            )
+        )
         .otherwise(pl.lit("")),
         _wrapped(
             "Section47",
@@ -108,7 +119,9 @@ def _details() -> pl.Expr:
             "cpp_started_on",
             _element("CPPstartDate", "cpp_started_on"),
             _element("CPPendDate", "cpp_ended_on"),
-            pl.lit("<InitialCategoryOfAbuse>NEG</InitialCategoryOfAbuse><LatestCategoryOfAbuse>NEG</LatestCategoryOfAbuse>"),
+            pl.lit(
+                "<InitialCategoryOfAbuse>NEG</InitialCategoryOfAbuse><LatestCategoryOfAbuse>NEG</LatestCategoryOfAbuse>"
+            ),
             pl.lit("<NumberOfPreviousCPP>0</NumberOfPreviousCPP>"),
         ),
         pl.lit("</CINdetails>"),

@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from linkage.sandbox.columns import text_column
+from linkage.sandbox.terms import school_year_start
 
 CANARY_FAMILIES = 4
 SLOTS = ("parent", "partner", "elsewhere", "child1", "child2", "child3", "child4")
@@ -41,7 +42,7 @@ def draw_households(rng: np.random.Generator, families: int, as_of: date) -> Hou
     """Compose `families` households as of `as_of`.
 
     `members` columns: family (position), slot, kind, role, female, twin, namesake (bools), date_of_birth, age (whole
-    years on `as_of`), education_status (16 to 19 only).
+    years on `as_of`), education_status (from 16). Households are drawn as they were when the school year began.
     """
     kind = _quota(rng, families)
     canary = np.arange(families) < CANARY_FAMILIES
@@ -61,7 +62,9 @@ def draw_households(rng: np.random.Generator, families: int, as_of: date) -> Hou
                     "kind": text_column("", kind[present[slot]]),
                     "female": female[slot][present[slot]],
                     "twin": (twins if slot in ("child1", "child2") else np.zeros(families, bool))[present[slot]],
-                    "namesake": (namesake if slot in ("partner", "child1") else np.zeros(families, bool))[present[slot]],
+                    "namesake": (namesake if slot in ("partner", "child1") else np.zeros(families, bool))[
+                        present[slot]
+                    ],
                     "age": ages[slot][present[slot]],
                     "days": days[slot][present[slot]],
                     "draw": rng.random(int(present[slot].sum())),
@@ -70,7 +73,17 @@ def draw_households(rng: np.random.Generator, families: int, as_of: date) -> Hou
             for slot in SLOTS
         ]
     ).sort("family", pl.col("slot").replace_strict({slot: i for i, slot in enumerate(SLOTS)}, return_dtype=pl.Int8))
-    return Households(kind, rows.with_columns(_role(), _birth(as_of), _education()).drop("draw", "days"))
+    born = rows.with_columns(_role(), _birth(school_year_start(as_of)))
+    aged = born.with_columns(whole_years("date_of_birth", as_of).alias("age"))
+    return Households(kind, aged.with_columns(_education()).drop("draw", "days"))
+
+
+def whole_years(born: str, as_of: date) -> pl.Expr:
+    """Age on `as_of`, birthdays included."""
+    birthday_to_come = (pl.col(born).dt.month() > as_of.month) | (
+        (pl.col(born).dt.month() == as_of.month) & (pl.col(born).dt.day() > as_of.day)
+    )
+    return (as_of.year - pl.col(born).dt.year() - birthday_to_come.cast(pl.Int32)).cast(pl.Int64)
 
 
 def without_dependant() -> pl.Expr:
@@ -94,7 +107,8 @@ def _present(
     count = np.where(canary, 2, count)
     return {
         "parent": np.ones(size, bool),
-        "partner": np.isin(kind, ("couple", "only_adults")) | (np.isin(kind, _WITHOUT_DEPENDANT) & (rng.random(size) < 0.5)),
+        "partner": np.isin(kind, ("couple", "only_adults"))
+        | (np.isin(kind, _WITHOUT_DEPENDANT) & (rng.random(size) < 0.5)),
         "elsewhere": kind == "alone_with_other_parent_elsewhere",
         **{slot: count > place for place, slot in enumerate(CHILD_SLOTS)},
     }
@@ -108,7 +122,8 @@ def _ages(
 ) -> tuple[dict[str, NDArray[np.int64]], dict[str, NDArray[np.int64]], NDArray[np.bool_]]:
     size = kind.size
     ages = {slot: rng.integers(0, 19, size) for slot in CHILD_SLOTS}
-    ages["child1"] = rng.integers(5, 16, size)  # of school age, so that attendance has something to say
+    # Of school age, so that attendance has something to say, and still a dependent child when the school year ends.
+    ages["child1"] = rng.integers(5, 15, size)
     ages["child1"] = np.where(kind == "child_in_work", 17, np.where(kind == "only_child_19", 19, ages["child1"]))
     for slot, age in zip(CHILD_SLOTS, _CANARY_CHILD_AGES, strict=False):
         ages[slot] = np.where(canary, age, ages[slot])
@@ -142,14 +157,13 @@ def _role() -> pl.Expr:
     )
 
 
-def _birth(as_of: date) -> pl.Expr:
-    # `days` stays clear of both birthdays, so an age holds for a while on either side of `as_of`.
+def _birth(year_start: date) -> pl.Expr:
     years = pl.format("-{}y", pl.col("age"))
-    return pl.lit(as_of).dt.offset_by(years).sub(pl.duration(days=pl.col("days"))).alias("date_of_birth")
+    return pl.lit(year_start).dt.offset_by(years).sub(pl.duration(days=pl.col("days"))).alias("date_of_birth")
 
 
 def _education() -> pl.Expr:
-    young = pl.col("slot").is_in(CHILD_SLOTS) & pl.col("age").is_between(16, 19)
+    young = pl.col("slot").is_in(CHILD_SLOTS) & (pl.col("age") >= 16)
     status = (
         pl.when(pl.col("kind") == "child_in_work")
         .then(pl.lit("employed"))

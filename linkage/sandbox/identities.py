@@ -62,9 +62,9 @@ def upns(serials: Ints, birth_years: Ints, seed: int) -> Texts:
     """Unique pupil numbers: check letter, authority, establishment, entry year, serial (DfE UPN guide)."""
     number = spread(serials, 2_000_000, seed)
     establishment = 2000 + number // 1000
-    digits12 = (
-        _AUTHORITY * 10**9 + establishment * 10**5 + (birth_years + 5) % 100 * 10**3 + number % 1000
-    ).astype(np.int64)
+    digits12 = (_AUTHORITY * 10**9 + establishment * 10**5 + (birth_years + 5) % 100 * 10**3 + number % 1000).astype(
+        np.int64
+    )
     total = sum((digits12 // 10 ** (11 - place) % 10) * (place + 2) for place in range(12))
     return np.asarray(_UPN_LETTERS[total % 23] + digits(digits12, 12), dtype=object)
 

@@ -112,21 +112,67 @@ ORIGINS: tuple[Origin, ...] = (
 # Forename -> the short form its bearer goes by.
 SHORT_FORMS: dict[str, str] = dict(
     pair.split(":")
-    for pair in """William:Bill Robert:Bob Richard:Dick Elizabeth:Liz Margaret:Peggy Catherine:Kate Thomas:Tom James:Jim
-    Joseph:Joe Samuel:Sam Benjamin:Ben Daniel:Dan Michael:Mike Andrew:Andy Stephen:Steve Christopher:Chris Anthony:Tony
-    Matthew:Matt Edward:Ted Alexander:Alex Nicholas:Nick Jonathan:Jon Patrick:Paddy Rebecca:Becky Deborah:Debbie
-    Jacqueline:Jackie Victoria:Vicky Alexandra:Sandra Samantha:Sam Abigail:Abby Jessica:Jess Charlotte:Lottie
-    Susan:Sue Harriet:Hattie Eleanor:Nell Matilda:Tilly Frederick:Fred Henry:Harry Joshua:Josh Jacob:Jake David:Dave
-    Natasha:Tasha Mohammed:Mo Emmanuel:Manny Antonio:Tony Oluwaseun:Seun Damilola:Dami Katarzyna:Kasia
-    Agnieszka:Aga Krzysztof:Kris Alejandro:Alex Isabelle:Izzy Theodore:Theo Olivia:Liv""".split()
+    for pair in [
+        "William:Bill",
+        "Robert:Bob",
+        "Richard:Dick",
+        "Elizabeth:Liz",
+        "Margaret:Peggy",
+        "Catherine:Kate",
+        "Thomas:Tom",
+        "James:Jim",
+        "Joseph:Joe",
+        "Samuel:Sam",
+        "Benjamin:Ben",
+        "Daniel:Dan",
+        "Michael:Mike",
+        "Andrew:Andy",
+        "Stephen:Steve",
+        "Christopher:Chris",
+        "Anthony:Tony",
+        "Matthew:Matt",
+        "Edward:Ted",
+        "Alexander:Alex",
+        "Nicholas:Nick",
+        "Jonathan:Jon",
+        "Patrick:Paddy",
+        "Rebecca:Becky",
+        "Deborah:Debbie",
+        "Jacqueline:Jackie",
+        "Victoria:Vicky",
+        "Alexandra:Alex",
+        "Samantha:Sam",
+        "Abigail:Abby",
+        "Jessica:Jess",
+        "Charlotte:Lottie",
+        "Susan:Sue",
+        "Harriet:Hattie",
+        "Eleanor:Nell",
+        "Matilda:Tilly",
+        "Frederick:Fred",
+        "Henry:Harry",
+        "Joshua:Josh",
+        "Jacob:Jake",
+        "David:Dave",
+        "Natasha:Tasha",
+        "Mohammed:Mo",
+        "Damilola:Dami",
+        "Katarzyna:Kasia",
+        "Agnieszka:Aga",
+        "Krzysztof:Kris",
+        "Alejandro:Alex",
+        "Isabelle:Izzy",
+        "Theodore:Theo",
+        "Olivia:Liv",
+    ]
 )
 
 _STEEPNESS = 0.7  # Zipf exponent: the commonest surname is held by about one person in sixty
 
 
 def _weights(size: int) -> NDArray[np.float64]:
-    weight: NDArray[np.float64] = 1.0 / np.arange(2, size + 2) ** _STEEPNESS
-    return weight / weight.sum()
+    weight = 1.0 / np.arange(2, size + 2) ** _STEEPNESS
+    return np.asarray(weight / weight.sum(), dtype=np.float64)
 
 
 def draw_origins(rng: np.random.Generator, size: int) -> Ints:
@@ -140,7 +186,7 @@ def draw_surnames(rng: np.random.Generator, origins: Ints) -> Texts:
 
 
 def draw_forenames(rng: np.random.Generator, origins: Ints, female: NDArray[np.bool_]) -> Texts:
-    """One forename per person, of the origin and gender given; one in eight comes from the borough's commonest names."""
+    """One forename per person, of the origin and gender given; one in eight is of the borough's commonest origin."""
     mixed = np.where(rng.random(origins.size) < 0.125, 0, origins)
     women = _draw(rng, mixed, [origin.female for origin in ORIGINS])
     men = _draw(rng, mixed, [origin.male for origin in ORIGINS])

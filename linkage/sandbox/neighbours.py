@@ -7,8 +7,10 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from linkage.sandbox.columns import text_column
 from linkage.sandbox import addresses, identities, names
+from linkage.sandbox.columns import text_column
+from linkage.sandbox.households import whole_years
+from linkage.sandbox.terms import school_year_start
 
 _PER_PERSON = 0.5  # strangers for each person of the families
 _SERIALS = 200_000  # clear of the families' own serials
@@ -29,7 +31,9 @@ def draw_neighbours(rng: np.random.Generator, seed: int, people: pl.DataFrame, a
     origin = names.draw_origins(rng, size)
     female = np.where(kind == "same_name", like["female"].to_numpy(), rng.random(size) < 0.5)
     age = np.where(rng.random(size) < 0.35, rng.integers(5, 17, size), rng.integers(19, 70, size))
-    born = pl.Series(np.datetime64(as_of) - (age * 365.25 + rng.integers(10, 355, size)).astype("timedelta64[D]"))
+    born = pl.Series(
+        np.datetime64(school_year_start(as_of)) - (age * 365.25 + rng.integers(10, 355, size)).astype("timedelta64[D]")
+    )
     dwelling = pl.Series(addresses.draw_dwellings(rng, size))
     serials = np.arange(_SERIALS, _SERIALS + size, dtype=np.int64)
     frame = pl.DataFrame(
@@ -48,10 +52,10 @@ def draw_neighbours(rng: np.random.Generator, seed: int, people: pl.DataFrame, a
             "dwelling": dwelling,
             "nino_issued": text_column("", identities.ninos(serials, seed)),
             "nhs_number": text_column("", identities.nhs_numbers(serials, seed)),
-            "upn": text_column("", identities.upns(serials, as_of.year - age, seed)),
+            "upn": text_column("", identities.upns(serials, school_year_start(as_of).year - age, seed)),
         }
     )
-    frame = _likeness(frame, like)
+    frame = _likeness(frame, like).with_columns(whole_years("date_of_birth", as_of).alias("age"))
     home = addresses.dwelling_columns(frame["dwelling"])
     return frame.with_columns(
         *home,
@@ -77,11 +81,16 @@ def _likeness(frame: pl.DataFrame, like: pl.DataFrame) -> pl.DataFrame:
     joined = pl.concat([frame, model], how="horizontal").with_columns(
         pl.when(kind == "same_name").then("m_forename").otherwise("forename").alias("forename"),
         pl.when(kind.is_in(["same_name", "relative_at_home"])).then("m_surname").otherwise("surname").alias("surname"),
-        pl.when(kind.is_in(["same_dwelling", "relative_at_home"])).then("m_dwelling").otherwise("dwelling").alias("dwelling"),
+        pl.when(kind.is_in(["same_dwelling", "relative_at_home"]))
+        .then("m_dwelling")
+        .otherwise("dwelling")
+        .alias("dwelling"),
     )
     # A relative who happened to draw the name of somebody in that very household would be that person: drop the row.
     same = joined.filter(kind == "relative_at_home").join(taken, on=["m_family", "forename"], how="semi")
-    too_close = joined.filter((kind == "same_name") & ((pl.col("date_of_birth") - pl.col("m_born")).abs() < pl.duration(days=800)))
+    too_close = joined.filter(
+        (kind == "same_name") & ((pl.col("date_of_birth") - pl.col("m_born")).abs() < pl.duration(days=800))
+    )
     return joined.join(pl.concat([same, too_close]), on="person_id", how="anti", maintain_order="left").drop(
         "m_forename", "m_surname", "m_dwelling", "m_born", "m_family"
     )

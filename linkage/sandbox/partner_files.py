@@ -53,7 +53,9 @@ _OWN_COLUMNS: dict[str, tuple[str, ...]] = {
 _REFERRERS = ("GP surgery", "Primary school", "Housing office", "Children's centre", "Police, neighbourhood team")
 _STRANGERS = 200_000  # serials: people of the families below, strangers from here, broken rows from the next
 _BROKEN = 400_000
-_FOREIGN_ID = 0.5  # of pupils in the census, those whom children's services know by another reference than the authority
+_FOREIGN_ID = (
+    0.5  # of pupils in the census, those whom children's services know by another reference than the authority
+)
 _UNBORN = 3
 
 
@@ -64,7 +66,7 @@ class Delivery:
     file_name: str
     content: bytes
     manifest_name: str
-    manifest: bytes | None
+    manifest: bytes
 
 
 @dataclass(frozen=True)
@@ -211,13 +213,17 @@ def _feed_rows(
 
 def _unreadable(rng: np.random.Generator, spelt: pl.DataFrame) -> pl.DataFrame:
     """A few strangers' NINOs and postcodes are not valid: the value is dropped and flagged, the row is kept."""
-    stranger = pl.col("person_id").str.starts_with("N")
-    bad_nino = stranger & pl.col("nino").is_not_null() & pl.Series(rng.random(spelt.height) < 0.03)
-    bad_postcode = stranger & pl.Series(rng.random(spelt.height) < 0.03)
+    bad_nino = _stranger(rng, spelt, 0.05) & pl.col("nino").is_not_null()
+    bad_postcode = _stranger(rng, spelt, 0.03)
     return spelt.with_columns(
         pl.when(bad_nino).then(pl.lit("QQ123456C")).otherwise("nino").alias("nino"),
         pl.when(bad_postcode).then(pl.lit("SW9 QQQ1")).otherwise("postcode").alias("postcode"),
     )
+
+
+def _stranger(rng: np.random.Generator, frame: pl.DataFrame, share: float) -> pl.Expr:
+    """Strangers, of whom about `share` are picked."""
+    return pl.col("person_id").str.starts_with("N") & pl.Series(rng.random(frame.height) < share)
 
 
 def _extras(
@@ -226,13 +232,18 @@ def _extras(
     """The feed's own references, which are nobody else's."""
     if feed == "schools":
         untold = pl.Series(rng.random(known.height) < 0.05) & ~pl.col("person_id").is_in(in_census.implode())
-        upn = known.select("person_id", pl.when(~untold).then("upn").alias("upn"))
+        wrong = _stranger(rng, known, 0.03)
+        told = pl.when(wrong).then(pl.lit("A208000000000")).when(~untold).then("upn")
+        upn = known.select("person_id", told.alias("upn"))
         return rows.join(upn, on="person_id", maintain_order="left")
     if feed == "housing":
         return rows.with_columns(pl.format("T-{}", pl.col("person_ref").str.slice(4)).alias("tenancy_ref"))
     if feed == "health":
-        told = pl.when(pl.Series(rng.random(known.height) < 0.9)).then("nhs_number").alias("nhs_number")
-        return rows.join(known.select("person_id", told), on="person_id", maintain_order="left")
+        wrong = _stranger(rng, known, 0.03)
+        told = (
+            pl.when(wrong).then(pl.lit("9999999990")).when(pl.Series(rng.random(known.height) < 0.9)).then("nhs_number")
+        )
+        return rows.join(known.select("person_id", told.alias("nhs_number")), on="person_id", maintain_order="left")
     if feed == "referrals":
         family = pl.when(pl.Series(rng.random(known.height) < 0.6)).then("family_ref").alias("family_ref")
         referrer = np.array(_REFERRERS)[rng.integers(0, len(_REFERRERS), rows.height)].tolist()
@@ -289,7 +300,9 @@ def _odd_children(population: Population) -> tuple[pl.DataFrame, pl.DataFrame]:
     children = pl.DataFrame(
         {
             "la_child_id": refs,
-            "date_of_birth": [None if place < _UNBORN else row.get("date_of_birth", born) for place, row in enumerate(breaks)],
+            "date_of_birth": [
+                None if place < _UNBORN else row.get("date_of_birth", born) for place, row in enumerate(breaks)
+            ],
             "expected": [due if place < _UNBORN else None for place in range(count)],
             "gender_code": [row.get("gender_code", "0") for row in breaks],
         },

@@ -75,8 +75,8 @@ def plant_families(rng: np.random.Generator, people: pl.DataFrame) -> pl.DataFra
     """Choose what each family's files show.
 
     `people` needs person_id, family (position), slot, role, age, female, education_status, kind, is_canary.
-    Returns person_id, family, plant, feed, meets (issue or null), u1 to u4 (uniform draws for dates and numbers), one row
-    per planted record, sorted by person and plant.
+    Returns person_id, family, plant, feed, meets (issue or null), u1 to u4 (uniform draws for dates and numbers), one
+    row per planted record, sorted by person and plant.
     """
     wanted = _wanted(rng, people)
     hits = _hits(rng, people, wanted)
@@ -93,7 +93,7 @@ def plant_strangers(rng: np.random.Generator, people: pl.DataFrame) -> pl.DataFr
 
 
 def dated_rows(chosen: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """Turn one feed's chosen plants into columns of text: `person_id`, `plant`, `meets`, then what the plants fill in."""
+    """One feed's chosen plants as columns of text: `person_id`, `plant`, `meets`, then what the plants fill in."""
     parts = [
         frame.select("person_id", "plant", "meets", *_filled(str(name), as_of))
         for (name,), frame in chosen.partition_by("plant", as_dict=True, maintain_order=True).items()
@@ -111,9 +111,7 @@ def _filled(name: str, as_of: date) -> list[pl.Expr]:
     dates = [
         (pl.lit(as_of) - pl.duration(days=age)).dt.to_string("%Y-%m-%d").alias(column) for column, age in ages.items()
     ]
-    numbers = [
-        _between(low, high, "u4").cast(pl.String).alias(column) for column, (low, high) in plant.numbers.items()
-    ]
+    numbers = [_between(low, high, "u4").cast(pl.String).alias(column) for column, (low, high) in plant.numbers.items()]
     return [pl.lit(text).alias(column) for column, text in plant.fields.items()] + numbers + dates
 
 

@@ -146,9 +146,7 @@ PLANTS: dict[str, Plant] = {
         after={"cpp_started_on": ("cin_started_on", 20, 40)},
         meets="children_need_help",
     ),
-    "once_in_need": _care(
-        ago={"cin_started_on": (700, 1000), "cin_closed_on": (400, 650)}, near="children_need_help"
-    ),
+    "once_in_need": _care(ago={"cin_started_on": (700, 1000), "cin_closed_on": (400, 650)}, near="children_need_help"),
     "once_protected": _care(
         ago={"cin_started_on": (800, 1000), "cin_closed_on": (380, 400)},
         after={
@@ -198,7 +196,12 @@ PLANTS: dict[str, Plant] = {
         for issue in ISSUES
     },
     "old_referral": Plant(
-        "referrals", "parent", fields={"issues": ";".join(ISSUES)}, ago={"referred_on": LONG_AGO}, near="health", weight=0.5
+        "referrals",
+        "parent",
+        fields={"issues": ";".join(ISSUES)},
+        ago={"referred_on": LONG_AGO},
+        near="health",
+        weight=0.5,
     ),
 }
 

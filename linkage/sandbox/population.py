@@ -24,13 +24,14 @@ FEWEST_FAMILIES, MOST_FAMILIES = 10, 50_000
 class Population:
     """A borough as of a date.
 
-    people     one row per person of the authority's families: person_id (truth), case_ref (the authority's own reference),
-               family_ref, role, slot, forename, surname, date_of_birth, age, gender, address, postcode, uprn, nino (as the
-               authority knows it), nino_issued (as the state knows it), nhs_number, upn, education_status, status,
-               assessed_on, key_worker, is_canary, eligible, variants (`;` list of hazards), and the former surname,
-               address and short form partners may still use.
-    families   one row per family: family_ref, status, assessed_on, eligible (has a dependent child or expectant parent),
-               issues (`;` list, planted), issue_count, resident_issues, elsewhere_issues, identified, is_canary.
+    people     one row per person of the authority's families: person_id (truth), case_ref (the authority's own
+               reference), family_ref, role, slot, forename, surname, date_of_birth, age, gender, address, postcode,
+               uprn, nino (as the authority knows it), nino_issued (as the state knows it), nhs_number, upn,
+               education_status, status, assessed_on, key_worker, is_canary, eligible, variants (`;` list of hazards),
+               and the former surname, address and short form that partners may still use.
+    families   one row per family: family_ref, status, assessed_on, eligible (has a dependent child or an expectant
+               parent), issues (`;` list, planted), issue_count, resident_issues, elsewhere_issues, identified,
+               is_canary.
     evidence   one row per planted record: person_id, family (position), plant, feed, meets, u1 to u4.
     neighbours people in no family, with the identifying columns of `people`; neighbour_evidence likewise.
     """
@@ -93,7 +94,9 @@ def _families(people: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
     )
     for frame in lists:
         family = family.join(frame, on="family", how="left")
-    count = pl.when(pl.col("issues") == "").then(0).otherwise(pl.col("issues").str.count_matches(";") + 1).cast(pl.Int64)
+    count = (
+        pl.when(pl.col("issues") == "").then(0).otherwise(pl.col("issues").str.count_matches(";") + 1).cast(pl.Int64)
+    )
     return (
         family.with_columns(pl.col("issues", "resident_issues", "elsewhere_issues").fill_null(""))
         .with_columns(count.alias("issue_count"))

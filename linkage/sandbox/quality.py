@@ -10,14 +10,13 @@ from linkage.custody.vault import Vault
 from linkage.sandbox.population import Population
 from linkage.sandbox.registers import Register
 
-USABLE = ("forename", "surname", "date_of_birth", "postcode", "nino")
 ENOUGH_IDENTIFIERS = 3
 
 
 def measure(people: Population, registers: dict[str, Register]) -> dict[str, dict[str, Any]]:
     """`{department: {"requested", "matched", "precision", "recall"}}` for the wave in the stores.
 
-    Recall counts cohort people who stand in the register and have at least three usable identifiers.
+    Recall counts cohort people who stand in the register with at least three identifiers that both sides hold.
     """
     pack = Vault("authority").find("submission_pack")[-1]
     cohort = Vault("authority").read_frame(pack.id)
@@ -27,10 +26,10 @@ def measure(people: Population, registers: dict[str, Register]) -> dict[str, dic
 def _measure_one(department: str, cohort: pl.DataFrame, register: Register, people: Population) -> dict[str, Any]:
     vault = Vault(department)
     found = pl.concat([vault.read_frame(one.id).select("ref", "record_id") for one in vault.find("match_working")])
-    requested = cohort.select(pl.col(f"{department}_ref").alias("ref"), "case_ref", *USABLE)
+    requested = cohort.select(pl.col(f"{department}_ref").alias("ref"), pl.col("person_id").alias("case_ref"))
     named = requested.join(people.people.select("person_id", "case_ref"), on="case_ref", how="left")
     truth = named.join(register.truth, on="person_id", how="inner")
-    usable = truth.filter(pl.sum_horizontal(pl.col(*USABLE).is_not_null().cast(pl.Int8)) >= ENOUGH_IDENTIFIERS)
+    usable = truth.filter(pl.col("usable_identifiers") >= ENOUGH_IDENTIFIERS)
     right = found.join(truth, on=["ref", "record_id"], how="inner").height
     right_usable = found.join(usable, on=["ref", "record_id"], how="inner").height
     return {

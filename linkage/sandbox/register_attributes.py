@@ -1,4 +1,4 @@
-"""What the departments hold about people, in the tables N7 allows to be read; families who joined do somewhat better."""
+"""What the departments hold about people, in the tables N7 allows to be read; those who joined do somewhat better."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _DAYS_BACK = 1_500
 def attributes_for(
     rng: np.random.Generator, department: str, records: pl.DataFrame, as_of: date
 ) -> dict[str, pl.DataFrame]:
-    """The department's tables. `records`: record_id, date_of_birth, age, and person_id, status, assessed_on for people of
-    the families (null for others). Dates are dates, counts are whole numbers."""
+    """The department's tables. `records`: record_id, date_of_birth, age, and person_id, status, assessed_on for people
+    of the families (null for others). Dates are dates, counts are whole numbers."""
     made: dict[str, Callable[[], dict[str, pl.DataFrame]]] = {
         "dwp": lambda: {
             "benefit_spells": _benefits(rng, records, as_of),
@@ -53,10 +53,10 @@ def _spell(rng: np.random.Generator, frame: pl.DataFrame, as_of: date, ended: fl
     start = rng.integers(30, _DAYS_BACK, size)
     length = np.floor(start * rng.random(size)).astype(np.int64) + 1
     over = pl.Series(rng.random(size) < ended)
-    began = pl.lit(as_of) - pl.duration(days=pl.Series(start))
+    began = pl.lit(as_of) - pl.duration(days=pl.lit(pl.Series(start)))
     return [
         began.alias("started_on"),
-        pl.when(over).then(began + pl.duration(days=pl.Series(np.minimum(length, start)))).alias("ended_on"),
+        pl.when(over).then(began + pl.duration(days=pl.lit(pl.Series(np.minimum(length, start))))).alias("ended_on"),
     ]
 
 
@@ -64,9 +64,9 @@ def _benefits(rng: np.random.Generator, records: pl.DataFrame, as_of: date) -> p
     chance = pl.when(_JOINED).then(0.52).when(_MEMBER).then(0.62).otherwise(0.30)
     claims = pl.concat([_some(rng, records, chance), _some(rng, records, chance * 0.3)])
     kind = rng.choice(list(_BENEFITS), claims.height, p=list(_BENEFITS.values()))
-    return claims.select(
-        "record_id", text_column("benefit", kind), *_spell(rng, claims, as_of, ended=0.45)
-    ).sort("record_id", "started_on", "benefit")
+    return claims.select("record_id", text_column("benefit", kind), *_spell(rng, claims, as_of, ended=0.45)).sort(
+        "record_id", "started_on", "benefit"
+    )
 
 
 def _employment(rng: np.random.Generator, records: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -78,7 +78,7 @@ def _employment(rng: np.random.Generator, records: pl.DataFrame, as_of: date) ->
     after = pl.Series(rng.integers(5, 90, helped.height))
     found = helped.select(
         "record_id",
-        pl.min_horizontal(pl.col("assessed_on") + pl.duration(days=after), pl.lit(as_of)).alias("started_on"),
+        pl.min_horizontal(pl.col("assessed_on") + pl.duration(days=pl.lit(after)), pl.lit(as_of)).alias("started_on"),
         pl.lit(None, dtype=pl.Date).alias("ended_on"),
     )
     return pl.concat([usual, found]).sort("record_id", "started_on", "ended_on")
@@ -96,7 +96,7 @@ def _offences(rng: np.random.Generator, records: pl.DataFrame, as_of: date) -> p
     return rows.select(
         "record_id",
         text_column("kind", kind),
-        (pl.lit(as_of) - pl.duration(days=pl.Series(back))).alias("on_date"),
+        (pl.lit(as_of) - pl.duration(days=pl.lit(pl.Series(back)))).alias("on_date"),
         pl.Series("days", days),
     ).sort("record_id", "on_date", "kind")
 
@@ -107,7 +107,8 @@ def _attendance(rng: np.random.Generator, records: pl.DataFrame, as_of: date) ->
     )
     terms = finished_terms(as_of, 6)
     rows = pupils.join(
-        pl.DataFrame({"term": terms, "full": [sessions(term) for term in terms], "late": [0, 0, 0, 1, 1, 1]}), how="cross"
+        pl.DataFrame({"term": terms, "full": [sessions(term) for term in terms], "late": [0, 0, 0, 1, 1, 1]}),
+        how="cross",
     )
     size = rows.height
     possible = pl.col("full") - pl.Series(rng.integers(0, 8, size))

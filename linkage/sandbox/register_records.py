@@ -1,4 +1,4 @@
-"""How a department writes people: its own slips for those the authority knows, and strangers, some alike enough to err."""
+"""How a department writes people: its own slips for those the authority knows, and strangers, some much alike."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 import polars as pl
 
 from linkage.sandbox import addresses, identities, names
-from linkage.sandbox.columns import text_column
-from linkage.sandbox.slips import mistyped, misread_dates
+from linkage.sandbox.columns import picked, text_column
+from linkage.sandbox.slips import misread_dates, mistyped
 
 IDENTIFIERS = ("forename", "surname", "date_of_birth", "gender", "address", "postcode", "nino")
 
 
 @dataclass(frozen=True)
 class Habits:
-    """A department's rates: records whose name varies, date of birth is wrong, address is an old one, postcode or NINO is
-    missing; and the ages it deals with."""
+    """The ages a department deals with, and its rates: names that vary, wrong dates of birth, old addresses, missing
+    postcodes, NINOs held."""
 
     ages: tuple[int, int]
     name_varies: float = 0.08
@@ -36,7 +36,7 @@ HABITS = {
 # Strangers made from somebody of the families: share of all strangers, by what they have in common.
 _ALIKE = {
     "same_name": 0.03,  # forename, surname, gender; another date of birth and address
-    "twin": 0.01,  # surname, date of birth, address; another forename
+    "twin": 0.002,  # surname, date of birth, address; another forename: about one member in fifty has such a twin
     "relative": 0.02,  # surname and address
     "same_dwelling": 0.02,  # address
     "elder_namesake": 0.01,  # forename, surname, address; a generation older
@@ -73,18 +73,24 @@ def as_registered(rng: np.random.Generator, department: str, known: pl.DataFrame
         "status",
         "assessed_on",
         "age",
-        pl.when(by_short).then("short_form").when(swapped).then("surname").when(slip_first).then("typo_forename").otherwise("forename").alias("forename"),
-        pl.when(by_surname).then("former_surname").when(swapped).then("forename").when(slip_last).then("typo_surname").otherwise("surname").alias("surname"),
-        pl.when(wrong).then("typo_date").otherwise("date_of_birth").alias("date_of_birth"),
+        picked("forename", (by_short, "short_form"), (swapped, "surname"), (slip_first, "typo_forename")),
+        picked("surname", (by_surname, "former_surname"), (swapped, "forename"), (slip_last, "typo_surname")),
+        picked("date_of_birth", (wrong, "typo_date")),
         "gender",
-        pl.when(old).then(pl.coalesce("former_address", "lost_address")).otherwise("address").alias("address"),
-        pl.when(no_postcode).then(None).when(old).then(pl.coalesce("former_postcode", "lost_postcode")).otherwise("postcode").alias("postcode"),
+        picked("address", (old, pl.coalesce("former_address", "lost_address"))),
+        picked("postcode", (no_postcode, pl.lit(None)), (old, pl.coalesce("former_postcode", "lost_postcode"))),
         pl.when(held).then("nino_issued").alias("nino"),
-    )  # fmt: skip
+    )
 
 
 def strangers(
-    rng: np.random.Generator, department: str, people: pl.DataFrame, size: int, as_of: date, first_serial: int, seed: int
+    rng: np.random.Generator,
+    department: str,
+    people: pl.DataFrame,
+    size: int,
+    as_of: date,
+    first_serial: int,
+    seed: int,
 ) -> pl.DataFrame:
     """`size` records of people in none of the families: age and IDENTIFIERS. Nobody resembles a canary."""
     habits = HABITS[department]
@@ -94,7 +100,9 @@ def strangers(
     like = fitting[rng.integers(0, fitting.height, size)]
     steps = np.cumsum(list(_ALIKE.values()))
     kinds = np.array([*_ALIKE, "stranger"])[np.searchsorted(steps, (np.arange(size) + 0.5) / size)]
-    born = np.datetime64(as_of) - (rng.integers(low, high + 1, size) * 365.25 + rng.integers(1, 364, size)).astype("timedelta64[D]")
+    born = np.datetime64(as_of) - (rng.integers(low, high + 1, size) * 365.25 + rng.integers(1, 364, size)).astype(
+        "timedelta64[D]"
+    )
     frame = pl.DataFrame(
         {
             "kind": text_column("", kinds),
@@ -130,18 +138,19 @@ def _dwellings(rng: np.random.Generator, size: int) -> pl.Series:
 
 def _likeness(frame: pl.DataFrame, people: pl.DataFrame, low: int, high: int, as_of: date) -> pl.DataFrame:
     kind = pl.col("kind")
+    namesake, kin = kind.is_in(["same_name", "elder_namesake"]), kind.is_in(["twin", "relative"])
     elder = pl.col("like_date_of_birth") - pl.duration(days=pl.col("gap"))
     made = frame.with_columns(
-        pl.when(kind.is_in(["same_name", "elder_namesake"])).then("like_forename").otherwise("forename").alias("forename"),
-        pl.when(kind.is_in(["same_name", "elder_namesake", "twin", "relative"])).then("like_surname").otherwise("surname").alias("surname"),
-        pl.when(kind.is_in(["same_name", "elder_namesake"])).then("like_female").otherwise("female").alias("female"),
-        pl.when(kind == "twin").then("like_date_of_birth").when(kind == "elder_namesake").then(elder).otherwise("born").alias("born"),
-        pl.when(kind.is_in(["twin", "relative", "same_dwelling", "elder_namesake"])).then("like_dwelling").otherwise("dwelling").alias("dwelling"),
-    )  # fmt: skip
+        picked("forename", (namesake, "like_forename")),
+        picked("surname", (namesake | kin, "like_surname")),
+        picked("female", (namesake, "like_female")),
+        picked("born", (kind == "twin", "like_date_of_birth"), (kind == "elder_namesake", elder)),
+        picked("dwelling", (kin | kind.is_in(["same_dwelling", "elder_namesake"]), "like_dwelling")),
+    )
     made = made.with_columns(((pl.lit(as_of) - pl.col("born")).dt.total_days() // 365.25).alias("age_now"))
     # Somebody too like a member would be that member: one of the household's own names, or a birthday close by.
     households = people.select(like_family_ref="family_ref", forename="forename").unique()
-    at_home = made.filter(kind.is_in(["twin", "relative"])).join(households, on=["like_family_ref", "forename"], how="semi")
+    at_home = made.filter(kin).join(households, on=["like_family_ref", "forename"], how="semi")
     close = (pl.col("born") - pl.col("like_date_of_birth")).abs() < pl.duration(days=800)
     odd_age = (kind == "elder_namesake") & ~pl.col("age_now").is_between(low, high + 30)
     keep = ~((kind == "same_name") & close) & ~odd_age

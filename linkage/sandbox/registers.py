@@ -50,9 +50,7 @@ def department_registers(population: Population, seed: int, size: int = DEFAULT_
     }
 
 
-def _register(
-    rng: np.random.Generator, department: str, population: Population, seed: int, size: int
-) -> Register:
+def _register(rng: np.random.Generator, department: str, population: Population, seed: int, size: int) -> Register:
     known = population.people.filter(_covered(rng, department, population))
     others = size - known.height
     if others < known.height:
@@ -77,7 +75,8 @@ def _covered(rng: np.random.Generator, department: str, population: Population) 
     age = pl.col("age")
     draw = pl.Series(rng.random(people.height))
     offenders = population.evidence.filter(
-        pl.col("feed").is_in(["police", "probation"]) & pl.col("plant").is_in([n for n, p in PLANTS.items() if p.meets == "crime_asb"])
+        pl.col("feed").is_in(["police", "probation"])
+        & pl.col("plant").is_in([n for n, p in PLANTS.items() if p.meets == "crime_asb"])
     )["person_id"].unique()
     known_to_police = pl.col("person_id").is_in(offenders.implode())
     rules = {
@@ -102,5 +101,3 @@ def _truth(people: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
     ]
     usable = pl.sum_horizontal(agreement.fill_null(False).cast(pl.Int64) for agreement in agreed)
     return both.select("person_id", "record_id", usable.alias("usable_identifiers")).sort("person_id")
-
-

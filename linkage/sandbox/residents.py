@@ -1,7 +1,7 @@
 """Give household members names, addresses and numbers, with the things that make people hard to tell apart.
 
 Hazards: twins, fathers and sons of one name, spouses at one address, unrelated families at one address, people who
-moved, people who changed their surname, people known by a short form, and adults whose NINO the authority does not know.
+moved, people who changed their surname, people known by a short form, and adults whose NINO the authority lacks.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from linkage.sandbox.columns import text_column
 from linkage.sandbox import addresses, identities, names
 from linkage.sandbox.canary_names import CANARY_NAMES
+from linkage.sandbox.columns import text_column
 from linkage.sandbox.households import CANARY_FAMILIES, CHILD_SLOTS, without_dependant
+from linkage.sandbox.terms import school_year_start
 
 Flags = NDArray[np.bool_]
 _STATUSES = {"assessed": 0.45, "invited": 0.22, "joined": 0.23, "closed": 0.10}
@@ -36,8 +37,12 @@ def settle(rng: np.random.Generator, seed: int, members: pl.DataFrame, as_of: da
     return _hazards(_assessed(rng, frame, as_of).with_columns((~without_dependant()).alias("eligible")))
 
 
+def _families(frame: pl.DataFrame) -> int:
+    return int(frame["family"].to_numpy().max()) + 1
+
+
 def _named(rng: np.random.Generator, frame: pl.DataFrame) -> pl.DataFrame:
-    size = frame["family"].max() + 1  # type: ignore[operator]
+    size = _families(frame)
     family = frame["family"].to_numpy()
     slot = frame["slot"].to_numpy()
     origin = names.draw_origins(rng, size)
@@ -52,10 +57,12 @@ def _named(rng: np.random.Generator, frame: pl.DataFrame) -> pl.DataFrame:
     is_child = np.isin(slot, CHILD_SLOTS)
     elder_name = np.where(slot == "parent", parent_name[family], other[family])
     surname = np.where(is_child, child_name[family], elder_name)
-    changed = (slot == "parent") & wed[family] & (rng.random(family.size) < _FORMER_SURNAME)
+    before = np.where(
+        (slot == "parent") & wed[family] & (rng.random(family.size) < _FORMER_SURNAME), first[family], None
+    )
     frame = frame.with_columns(
         text_column("surname", surname),
-        text_column("former_surname", np.where(changed, first[family], None)),
+        text_column("former_surname", np.asarray(before, dtype=object)),
         text_column("forename", _forenames(rng, frame, origin[family])),
     )
     fathers = frame.filter(pl.col("namesake") & (pl.col("slot") == "partner")).select("family", fathers_name="forename")
@@ -116,7 +123,7 @@ def _short_forms(rng: np.random.Generator, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _housed(rng: np.random.Generator, seed: int, frame: pl.DataFrame) -> pl.DataFrame:
-    size: int = frame["family"].max() + 1  # type: ignore[operator,assignment]
+    size = _families(frame)
     serials = np.arange(3 * size)
     dwellings = addresses.distinct_dwellings(serials, seed)
     home, before, elsewhere = dwellings[:size].copy(), dwellings[size : 2 * size], dwellings[2 * size :]
@@ -148,8 +155,9 @@ def _numbered(rng: np.random.Generator, seed: int, frame: pl.DataFrame) -> pl.Da
     return frame.with_columns(
         text_column("person_id", "T" + identities.digits(serials, 7)),
         text_column("case_ref", "C" + identities.digits(identities.spread(serials, 9_999_991, seed), 7)),
-        text_column("family_ref",
-            "F" + identities.digits(identities.spread(frame["family"].to_numpy(), 999_983, seed), 6)),
+        text_column(
+            "family_ref", "F" + identities.digits(identities.spread(frame["family"].to_numpy(), 999_983, seed), 6)
+        ),
         pl.when(pl.col("age") >= 16).then(issued).alias("nino_issued"),
         pl.when((pl.col("age") >= 16) & (pl.col("is_canary") | ~unknown)).then(issued).alias("nino"),
         text_column("nhs_number", identities.nhs_numbers(serials, seed)),
@@ -161,14 +169,14 @@ def _numbered(rng: np.random.Generator, seed: int, frame: pl.DataFrame) -> pl.Da
 
 
 def _assessed(rng: np.random.Generator, frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    size: int = frame["family"].max() + 1  # type: ignore[operator,assignment]
+    size = _families(frame)
     status = rng.choice(list(_STATUSES), size, p=list(_STATUSES.values()))
     days = rng.integers(10, 700, size)
     worker = np.array(_KEY_WORKERS)[rng.integers(0, len(_KEY_WORKERS), size)]
     family = frame["family"].to_numpy()
     return frame.with_columns(
         text_column("status", status[family]),
-        (pl.lit(as_of) - pl.duration(days=pl.Series(days[family]))).alias("assessed_on"),
+        (pl.lit(school_year_start(as_of)) - pl.duration(days=pl.lit(pl.Series(days[family])))).alias("assessed_on"),
         pl.when(pl.Series(rng.random(size)[family] < 0.9)).then(pl.Series(worker[family])).alias("key_worker"),
     )
 
@@ -186,5 +194,7 @@ def _hazards(frame: pl.DataFrame) -> pl.DataFrame:
         "shared_dwelling": pl.col("shared_dwelling"),
         "nino_unknown": pl.col("nino_issued").is_not_null() & pl.col("nino").is_null(),
     }
-    listed = pl.concat_str([pl.when(mark).then(pl.lit(name)) for name, mark in marks.items()], separator=";", ignore_nulls=True)
+    listed = pl.concat_str(
+        [pl.when(mark).then(pl.lit(name)) for name, mark in marks.items()], separator=";", ignore_nulls=True
+    )
     return frame.with_columns(listed.alias("variants"))

@@ -35,10 +35,12 @@ def mistyped(rng: np.random.Generator, texts: pl.Series) -> pl.Series:
 
 
 def misread_dates(rng: np.random.Generator, dates: pl.Series) -> pl.Series:
-    """Each date with day and month exchanged where that gives another date, else with the day a few off."""
+    """Each date with day and month exchanged where that gives another date, else with one digit of the day wrong."""
     frame = pl.DataFrame({"date": dates, "off": rng.integers(1, 4, len(dates))})
     day, month = pl.col("date").dt.day(), pl.col("date").dt.month()
     exchanged = pl.date(pl.col("date").dt.year(), day.clip(1, 12), month)
-    off = pl.date(pl.col("date").dt.year(), month, pl.when(day > 14).then(day - pl.col("off")).otherwise(day + pl.col("off")))
+    unit = day % 10
+    near = pl.when(unit > pl.col("off")).then(day - pl.col("off")).otherwise(day + pl.col("off"))
+    off = pl.date(pl.col("date").dt.year(), month, pl.when(day >= 30).then(day - 10).otherwise(near))
     slip = pl.when((day <= 12) & (day != month)).then(exchanged).otherwise(off)
     return frame.select(slip.alias(dates.name)).to_series()

@@ -9,7 +9,7 @@ import polars as pl
 
 from linkage.sandbox import identities
 from linkage.sandbox.columns import text_column
-from linkage.sandbox.slips import mistyped, misread_dates
+from linkage.sandbox.slips import misread_dates, mistyped
 
 P_COLUMNS = ("person_ref", "forename", "surname", "date_of_birth", "gender", "address", "postcode", "uprn", "nino")
 
@@ -101,11 +101,13 @@ def as_spelt(rng: np.random.Generator, feed: str, people: pl.DataFrame, seed: in
         "person_ref",
         forename.alias("forename"),
         surname.alias("surname"),
-        pl.when(kind == "date_misread").then("typo_date").otherwise("date_of_birth").dt.to_string("%Y-%m-%d").alias("date_of_birth"),
+        pl.when(kind == "date_misread")
+        .then("typo_date")
+        .otherwise("date_of_birth")
+        .dt.to_string("%Y-%m-%d")
+        .alias("date_of_birth"),
         pl.when(kind == "gender_unknown").then(pl.lit("U")).otherwise("gender").alias("gender"),
-        *(
-            pl.when(old).then(f"former_{name}").otherwise(name).alias(name) for name in ("address", "postcode", "uprn")
-        ),
+        *(pl.when(old).then(f"former_{name}").otherwise(name).alias(name) for name in ("address", "postcode", "uprn")),
         pl.when((pl.col("u_nino") < partner.ninos) | pl.col("is_canary")).then("nino_issued").alias("nino")
         if partner.ninos
         else pl.lit(None, dtype=pl.String).alias("nino"),
@@ -121,7 +123,10 @@ def as_spelt(rng: np.random.Generator, feed: str, people: pl.DataFrame, seed: in
 
 def _drawn_slips(rng: np.random.Generator, people: pl.DataFrame, firm: pl.Series) -> pl.Series:
     draws = {name: rng.random(people.height) < share for name, share in _SLIPS.items()}
-    possible = {"short_form": pl.col("short_form").is_not_null(), "former_surname": pl.col("former_surname").is_not_null()}
+    possible = {
+        "short_form": pl.col("short_form").is_not_null(),
+        "former_surname": pl.col("former_surname").is_not_null(),
+    }
     drawn = pl.coalesce(
         pl.when(pl.Series(hit) & possible.get(name, pl.lit(True))).then(pl.lit(name)) for name, hit in draws.items()
     )

@@ -1,4 +1,4 @@
-"""School terms before a date: which three count, and the one before them, which does not."""
+"""The school calendar: terms before a date, of which three count and the fourth does not, and when the year began."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ def finished_terms(as_of: date, count: int = 4) -> list[str]:
         for name, month, day in _LAST_DAYS
     ]
     return [term for last_day, term in ended if last_day < as_of][-count:]
+
+
+def school_year_start(as_of: date) -> date:
+    """The last 1 September on or before `as_of`. People's births are set from it, so that two deliveries of one school
+    year are about the same people."""
+    return date(as_of.year if as_of.month >= 9 else as_of.year - 1, 9, 1)
 
 
 def sessions(term: str) -> int:

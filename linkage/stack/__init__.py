@@ -1,4 +1,4 @@
-"""The embedded stack: PostgreSQL, SeaweedFS, OpenBao and Airflow as real servers on loopback, kept up by a supervisor."""
+"""The embedded stack: PostgreSQL, SeaweedFS, OpenBao and Airflow, real servers on loopback, kept up by a supervisor."""
 
 from linkage.stack.lifecycle import ServiceStatus, StackAddresses, start, status, stop
 

@@ -1,4 +1,4 @@
-"""Airflow's settings: `deploy/airflow.env` holds what every deployment shares; this module names and renders the rest."""
+"""Airflow's settings: `deploy/airflow.env` holds what deployments share; this module names and renders the rest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLACES: tuple[str, ...] = (
     "AIRFLOW__API__HOST",
     "AIRFLOW__API__PORT",
 )
-# Secrets each deployment makes for itself; upstream's defaults are public or differ per process, so none may be left out.
+# Secrets each deployment makes for itself: upstream's defaults are public or differ per process; none may be left out.
 SECRETS: tuple[str, ...] = (
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",

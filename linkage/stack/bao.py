@@ -6,7 +6,7 @@ import json
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from linkage.errors import LinkageError
@@ -23,8 +23,8 @@ ROOT_KEYS = "linkage-root-*"
 def policy_of(principal: Principal) -> str:
     """The key policy of a principal, as HCL-compatible JSON.
 
-    A store may use and destroy its own key-encryption keys; for those it sends to it may wrap, never unwrap; a verifier may look
-    and TRY to decrypt, which must fail after destruction (D7); the linkage root key answers to the authority alone.
+    A store may use and destroy its own key-encryption keys; for those it sends to it may wrap, never unwrap; a verifier
+    may look and TRY to decrypt, which must fail after destruction (D7); the linkage root key answers to the authority.
     """
     rights: dict[str, list[str]] = {
         "transit/keys/sign-*": ["read"],
@@ -46,22 +46,23 @@ def policy_of(principal: Principal) -> str:
     return json.dumps({"path": {path: {"capabilities": can} for path, can in rights.items()}}, indent=1)
 
 
-def write_config(layout: Layout, ports: Mapping[str, int], secrets: Secrets) -> None:
-    """Write the server's configuration: one-node raft, sealed statically, so that a restart needs no person."""
-    (layout.bao / "raft").mkdir(exist_ok=True)
-    address = f"127.0.0.1:{ports['bao']}"
-    cluster = f"127.0.0.1:{ports['bao_cluster']}"
+def write_config(folder: Path, listen: str, cluster: str, seal_key: str, name: str = "") -> None:
+    """Write `<folder>/bao.json`: one-node raft, sealed statically, so that a restart needs no person.
+
+    `listen` and `cluster` are `host:port`; so is `name`, where others reach it if not at `listen`.
+    """
+    (folder / "raft").mkdir(parents=True, exist_ok=True)
     conf = {
         "ui": False,
-        "api_addr": f"http://{address}",
+        "api_addr": f"http://{name or listen}",
         "cluster_addr": f"http://{cluster}",
         "max_lease_ttl": "87600h",
         "log_level": "warn",
-        "listener": [{"tcp": {"address": address, "cluster_address": cluster, "tls_disable": True}}],
-        "storage": {"raft": {"path": str(layout.bao / "raft"), "node_id": "embedded", "performance_multiplier": 1}},
-        "seal": {"static": {"current_key_id": "embedded-1", "current_key": secrets.stack["bao_seal_key"]}},
+        "listener": [{"tcp": {"address": listen, "cluster_address": cluster, "tls_disable": True}}],
+        "storage": {"raft": {"path": str(folder / "raft"), "node_id": "embedded", "performance_multiplier": 1}},
+        "seal": {"static": {"current_key_id": "embedded-1", "current_key": seal_key}},
     }
-    write_private(layout.bao / "bao.json", json.dumps(conf, indent=1))
+    write_private(folder / "bao.json", json.dumps(conf, indent=1))
 
 
 def command(layout: Layout) -> list[str]:
@@ -69,10 +70,10 @@ def command(layout: Layout) -> list[str]:
     return [program("bao"), "server", f"-config={layout.bao / 'bao.json'}"]
 
 
-def health(ports: Mapping[str, int]) -> int:
+def health(url: str) -> int:
     """HTTP status of the server's health: 200 active, 501 not initialised, 503 sealed, 0 not answering."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{ports['bao']}/v1/sys/health", timeout=2) as reply:
+        with urllib.request.urlopen(f"{url}/v1/sys/health", timeout=5) as reply:  # noqa: S310  (our own address)
             return int(reply.status)
     except urllib.error.HTTPError as answer:
         return answer.code
@@ -80,13 +81,12 @@ def health(ports: Mapping[str, int]) -> int:
         return 0
 
 
-def initialise(layout: Layout, ports: Mapping[str, int], secrets: Secrets) -> None:
+def initialise(url: str, secrets: Secrets) -> None:
     """Initialise a new server and record its root token at once."""
-    reply = _client(ports).sys.initialize(
+    reply = _client(url).sys.initialize(
         recovery_shares=1, recovery_threshold=1, secret_shares=None, secret_threshold=None
     )
     secrets.remember(bao_root_token=reply["root_token"], bao_recovery_key=reply["recovery_keys"][0])
-    (layout.bao / "initialised").touch()
 
 
 def forget_if_unrecorded(layout: Layout, secrets: Secrets) -> None:
@@ -102,9 +102,9 @@ def forget_if_unrecorded(layout: Layout, secrets: Secrets) -> None:
     layout.bao.mkdir()
 
 
-def bootstrap(ports: Mapping[str, int], secrets: Secrets) -> None:
-    """Transit engine, signing keys, policies and periodic orphan tokens of every principal. Idempotent; renews tokens."""
-    root = _client(ports, secrets.stack["bao_root_token"])
+def bootstrap(url: str, secrets: Secrets) -> None:
+    """Transit engine, signing keys, policies and periodic orphan tokens of every principal. Idempotent; renews."""
+    root = _client(url, secrets.stack["bao_root_token"])
     if "transit/" not in root.sys.list_mounted_secrets_engines()["data"]:
         root.sys.enable_secrets_engine("transit")
     there = _key_names(root)
@@ -113,7 +113,7 @@ def bootstrap(ports: Mapping[str, int], secrets: Secrets) -> None:
         if principal.signing_key not in there:
             root.secrets.transit.create_key(principal.signing_key, key_type="ed25519")
         token = secrets.of(principal.name).get("keys_token")
-        if not token or not _renews(ports, token):
+        if not token or not _renews(url, token):
             issued = root.auth.token.create_orphan(
                 policies=[principal.name], no_default_policy=False, period=_TOKEN_PERIOD, display_name=principal.name
             )
@@ -129,17 +129,17 @@ def _key_names(root: Any) -> set[str]:
         return set()
 
 
-def _renews(ports: Mapping[str, int], token: str) -> bool:
+def _renews(url: str, token: str) -> bool:
     from hvac.exceptions import VaultError
 
     try:
-        _client(ports, token).auth.token.renew_self()
+        _client(url, token).auth.token.renew_self()
     except VaultError:
         return False
     return True
 
 
-def _client(ports: Mapping[str, int], token: str | None = None) -> Any:
+def _client(url: str, token: str | None = None) -> Any:
     import hvac
 
-    return hvac.Client(url=f"http://127.0.0.1:{ports['bao']}", token=token)
+    return hvac.Client(url=url, token=token)

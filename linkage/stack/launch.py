@@ -1,4 +1,4 @@
-"""Start a program with the variables of env files: `python -m linkage.stack.launch FILE… -- COMMAND…`.
+"""Start a program with the variables of env files: `python launch.py FILE… -- COMMAND…`.
 
 Keeps secrets out of command lines and out of the supervisor's own configuration and environment.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def read_env(file: Path) -> dict[str, str]:
-    """`NAME=value` lines; blank lines and `#` lines are skipped; values are taken to the end of the line as they stand."""
+    """`NAME=value` lines; blank and `#` lines are skipped; a value is taken to the end of its line as it stands."""
     lines = (line for line in file.read_text().splitlines() if line.strip() and not line.startswith("#"))
     return dict(line.split("=", 1) for line in lines)
 

@@ -1,4 +1,4 @@
-"""Processes an earlier, killed stack of THIS home left behind: found by the mark in their environment, ended by process id."""
+"""Processes a killed stack of THIS home left behind: found by the mark in their environment, ended by process id."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def find(layout: Layout) -> set[int]:
 
 
 def end(layout: Layout, within: float = 10.0) -> int:
-    """Kill what `find` finds until nothing is left; the number ended. Data is safe: every service recovers from its own log."""
+    """Kill what `find` finds until nothing is left; the number ended. Every service recovers from its own log."""
     ended: set[int] = set()
     limit = time.monotonic() + within
     while left := find(layout):

@@ -1,4 +1,4 @@
-"""Start, stop and look at the embedded stack of one home. Any of it may have been killed at any point; `start` recovers."""
+"""Start, stop and look at the embedded stack of one home. Any of it may have been killed anywhere; `start` recovers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Clock = Literal["real", "sandbox"]
 
 @dataclass(frozen=True)
 class StackAddresses:
-    """Where the services of a started stack are. `users` are Airflow's log-ins with their passwords: show, never log."""
+    """Where a started stack's services are. `users` are Airflow's log-ins with their passwords: show, never log."""
 
     home: Path
     ui_url: str
@@ -41,7 +41,7 @@ class StackAddresses:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One service: `state` is the supervisor's word in lower case (running, starting, backoff, stopped, fatal, down)."""
+    """One service; `state` is the supervisor's word in lower case: running, starting, backoff, stopped, fatal, down."""
 
     name: str
     state: str
@@ -130,39 +130,46 @@ class _Stack:
         self.ports = ports.choose(self.layout.home)
         bao.forget_if_unrecorded(self.layout, self.secrets)
         weed.write_config(self.layout, self.secrets)
-        bao.write_config(self.layout, self.ports, self.secrets)
+        seal = self.secrets.stack["bao_seal_key"]
+        bao.write_config(
+            self.layout.bao, f"127.0.0.1:{self.ports['bao']}", f"127.0.0.1:{self.ports['bao_cluster']}", seal
+        )
         self.write_settings()
         self.supervisor.launch(render(self.layout, self.services()), self.environment())
 
     def raise_base(self, then: Callable[[], None]) -> None:
-        """PostgreSQL, SeaweedFS and OpenBao, each in its own thread; `then` follows PostgreSQL without waiting for the others."""
+        """The three base services, each in its own thread; `then` follows PostgreSQL without waiting for the others."""
         with ThreadPoolExecutor(3) as pool:
-            waits = [pool.submit(part) for part in (self._weed, self._bao, lambda: (self._postgres(), then()))]
+            waits = [pool.submit(self._weed), pool.submit(self._bao), pool.submit(self._postgres, then)]
             for wait in waits:
                 wait.result()
 
-    def _postgres(self) -> None:
-        told = self.secrets.stack
-        postgres.initialise(self.layout, told["postgres_password"])
+    def _postgres(self, then: Callable[[], None]) -> None:
+        told, port = self.secrets.stack, self.ports["postgres"]
+        password = told["postgres_password"]
+        postgres.initialise(self.layout, password)
         self.supervisor.start("postgres")
-        self.supervisor.await_ready("postgres", lambda: postgres.answers(self.ports, told["postgres_password"]))
-        passwords = {"linkage": told["register_password"], "airflow": told["airflow_db_password"]}
-        postgres.bootstrap(self.ports, told["postgres_password"], passwords)
+        self.supervisor.await_ready("postgres", lambda: postgres.answers("127.0.0.1", port, password))
+        roles = {"linkage": told["register_password"], "airflow": told["airflow_db_password"]}
+        postgres.bootstrap("127.0.0.1", port, password, roles)
         self.tell("PostgreSQL is up")
+        then()
 
     def _weed(self) -> None:
+        endpoint = self.addresses().s3_endpoint
         self.supervisor.start("weed")
-        self.supervisor.await_ready("weed", lambda: weed.answers(self.ports))
-        weed.bootstrap(self.ports, self.secrets)
+        self.supervisor.await_ready("weed", lambda: weed.answers(endpoint))
+        weed.bootstrap(endpoint, self.secrets)
         self.tell("SeaweedFS is up")
 
     def _bao(self) -> None:
+        url = self.addresses().keys_url
         self.supervisor.start("bao")
-        self.supervisor.await_ready("bao", lambda: bao.health(self.ports) in (200, 501))
-        if bao.health(self.ports) == 501:
-            bao.initialise(self.layout, self.ports, self.secrets)
-        self.supervisor.await_ready("bao", lambda: bao.health(self.ports) == 200)
-        bao.bootstrap(self.ports, self.secrets)
+        self.supervisor.await_ready("bao", lambda: bao.health(url) in (200, 501))
+        if bao.health(url) == 501:
+            bao.initialise(url, self.secrets)
+        self.supervisor.await_ready("bao", lambda: bao.health(url) == 200)
+        bao.bootstrap(url, self.secrets)
         self.tell("OpenBao is up")
 
     def migrate_airflow(self) -> None:
@@ -184,8 +191,8 @@ def start(
 ) -> StackAddresses:
     """Start what is not running of the stack in `home` and return its addresses when all of it answers.
 
-    `airflow=False` starts PostgreSQL, SeaweedFS and OpenBao only. `clock="sandbox"` marks the home as a sandbox, where a
-    simulated clock is allowed (D15). Processes left by a killed stack of this home are ended first. Safe to call again.
+    `airflow=False` starts PostgreSQL, SeaweedFS and OpenBao only. `clock="sandbox"` marks the home as a sandbox, where
+    a simulated clock is allowed (D15). Processes left by a killed stack of this home are ended first. Safe to repeat.
     Raises DependencyUnreachable, naming the log file, when a service does not come up.
     """
     layout = Layout.of(home).make()

@@ -1,10 +1,11 @@
-"""Loopback ports of the embedded services: chosen once, remembered in `<home>/ports.json`, re-chosen when a stranger holds one."""
+"""Loopback ports of the embedded services: chosen once, remembered, re-chosen when a stranger holds one."""
 
 from __future__ import annotations
 
 import json
 import random
 import socket
+import time
 from pathlib import Path
 
 NAMES: tuple[str, ...] = (
@@ -27,9 +28,15 @@ NAMES: tuple[str, ...] = (
 LOWEST, HIGHEST = 20000, 32000
 
 
-def choose(home: Path) -> dict[str, int]:
-    """The port of each service in NAMES; reads and writes `<home>/ports.json`. Call it with this home's services down."""
+def choose(home: Path, patience: float = 3.0) -> dict[str, int]:
+    """The port of each service in NAMES; reads and writes `<home>/ports.json`. Call with this home's services down.
+
+    A remembered port may stay busy for up to `patience` seconds: a killed process of many threads frees its own late.
+    """
     file = home / "ports.json"
+    limit = time.monotonic() + patience
+    while not all(map(is_free, remembered(home).values())) and time.monotonic() < limit:
+        time.sleep(0.05)
     known: dict[str, int] = remembered(home)
     ports: dict[str, int] = {}
     for name in NAMES:

@@ -57,7 +57,7 @@ def _effective_capabilities() -> int:
 
 
 def initialise(layout: Layout, password: str) -> None:
-    """Make the data folder when there is none. A kill in the middle leaves no `ready` mark, and the next call begins anew."""
+    """Make the data folder when there is none. A kill in the middle leaves no mark, and the next call begins anew."""
     data, mark = layout.postgres, layout.home / "postgres.ready"
     if mark.exists():
         return
@@ -115,22 +115,22 @@ def url(ports: Mapping[str, int], user: str, password: str, database: str, drive
     return f"postgresql+{driver}://{user}:{password}@127.0.0.1:{ports['postgres']}/{database}"
 
 
-def answers(ports: Mapping[str, int], password: str) -> bool:
+def answers(host: str, port: int, password: str) -> bool:
     """Whether the server takes the superuser's connection."""
-    import psycopg2
+    import psycopg2  # type: ignore[import-untyped]
 
     try:
-        _connect(ports, password).close()
+        _connect(host, port, password).close()
     except psycopg2.OperationalError:
         return False
     return True
 
 
-def bootstrap(ports: Mapping[str, int], password: str, role_passwords: Mapping[str, str]) -> None:
+def bootstrap(host: str, port: int, password: str, role_passwords: Mapping[str, str]) -> None:
     """Roles and databases of DATABASES, each database owned by the role of its name. Idempotent."""
     from psycopg2 import sql
 
-    connection = _connect(ports, password)
+    connection = _connect(host, port, password)
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolname FROM pg_roles")
@@ -147,19 +147,14 @@ def bootstrap(ports: Mapping[str, int], password: str, role_passwords: Mapping[s
             if name not in databases:
                 cursor.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(name)))
             cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
-        # Airflow commits many times a second and its state is never a register; the holdings register keeps full durability.
+        # Airflow commits many times a second and its state is never a register; the register keeps full durability.
         cursor.execute("ALTER ROLE airflow SET synchronous_commit = off")
     connection.close()
 
 
-def _connect(ports: Mapping[str, int], password: str) -> Any:
+def _connect(host: str, port: int, password: str) -> Any:
     import psycopg2
 
     return psycopg2.connect(
-        host="127.0.0.1",
-        port=ports["postgres"],
-        user=SUPERUSER,
-        password=password,
-        dbname="postgres",
-        connect_timeout=5,
+        host=host, port=port, user=SUPERUSER, password=password, dbname="postgres", connect_timeout=5
     )

@@ -1,7 +1,7 @@
-"""Who may touch which store: the one table from which S3 identities, key policies and credential files are made (N3, N13, N14).
+"""Who may touch which store: the one table behind S3 identities, key policies and credentials (N3, N13, N14).
 
-A *principal* is a credential. Each store has one of its own name; each holder has a `verifier-<holder>` that can look and
-fail to decrypt, never read or write (D7); `witness` alone writes ledger checkpoints (D11).
+A *principal* is a credential. Each store has one of its own name; each holder has a `verifier-<holder>` that can look
+and fail to decrypt, never read or write (D7); `witness` alone writes ledger checkpoints (D11).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SENDS: dict[str, tuple[str, ...]] = {
     "dfe": ("ons-research",),
     "mhclg": (),
 }
-# A relay forwards what it cannot open: the first sender wraps for the final recipient, so it must be able to encrypt for it.
+# A relay forwards what it cannot open: the first sender wraps for the final recipient and must be able to.
 RELAYED: dict[str, tuple[str, ...]] = {"authority": ("dwp", "moj", "dfe")}
 
 STORES: tuple[str, ...] = tuple(SENDS)

@@ -1,4 +1,4 @@
-"""Secrets of the embedded stack: made at first start, kept in `<home>/secrets` (700) as files of mode 600, never printed."""
+"""Secrets of the embedded stack: made at first start, kept in `<home>/secrets` in files of mode 600, never printed."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Secrets:
         write_private(self.folder / "stack.json", json.dumps(self.stack, indent=1))
 
     def of(self, principal: str) -> dict[str, Any]:
-        """A principal's credentials: `principal, s3_access_key, s3_secret_key, keys_token` (the last after bootstrap)."""
+        """A principal's `principal, s3_access_key, s3_secret_key` and, after bootstrap, `keys_token`."""
         return self._read(principal)
 
     def keep(self, principal: str, **values: str) -> None:

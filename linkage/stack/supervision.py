@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from linkage.errors import DependencyUnreachable
+from linkage.stack import launch
 from linkage.stack.layout import MARK, Layout
 from linkage.stack.secrets import write_private
 
 BASE: tuple[str, ...] = ("weed", "bao", "postgres")
 AIRFLOW: tuple[str, ...] = ("api-server", "scheduler", "dag-processor", "triggerer")
 # A busy machine is slow, not broken; a broken service is told apart by its state.
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 400.0
+
+_ALREADY_STARTED = 60
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,9 @@ class Service:
 
     def render(self, layout: Layout) -> str:
         """Its section of the supervisor's configuration."""
-        prefix = (
-            [sys.executable, "-m", "linkage.stack.launch", *map(str, self.env_files), "--"] if self.env_files else []
-        )
+        # Isolated and by path: the launcher needs the standard library only, and starts in a few milliseconds.
+        launcher = [sys.executable, "-I", "-S", launch.__file__, *map(str, self.env_files), "--"]
+        prefix = launcher if self.env_files else []
         options = {
             "command": " ".join(_quote(word) for word in [*prefix, *self.command]),
             "directory": _percent(str(self.directory)),
@@ -79,7 +82,7 @@ def log_of(layout: Layout, service: str) -> Path:
 
 def render(layout: Layout, services: Sequence[Service]) -> str:
     """The whole configuration. Environment comes from the launching process and from env files: no secret is in it."""
-    head = {
+    head: dict[str, dict[str, object]] = {
         "unix_http_server": {"file": layout.supervisor_socket, "chmod": "0700"},
         "supervisord": {
             "nodaemon": "true",
@@ -161,8 +164,11 @@ class Supervisor:
     def start(self, *names: str) -> None:
         """Start services; one that already runs is left alone."""
         for name in names:
-            with suppress(xmlrpc.client.Fault):
+            try:
                 self._rpc().startProcess(name, False)
+            except xmlrpc.client.Fault as fault:
+                if fault.faultCode != _ALREADY_STARTED:
+                    raise DependencyUnreachable(f"{name} cannot be started: {fault.faultString}") from None
 
     def stop(self, *names: str) -> None:
         """Stop services side by side; returns when all have ended (the supervisor kills one that does not)."""
@@ -177,7 +183,7 @@ class Supervisor:
             time.sleep(0.03)
 
     def shutdown(self) -> None:
-        """Stop everything, the writers before the databases they write to, then the supervisor. A dead one is no error."""
+        """Stop everything, writers before the databases they write to, then the supervisor. A dead one is no error."""
         if not self.alive():
             return
         for names in (AIRFLOW, ("postgres",), ("bao", "weed")):
@@ -186,7 +192,7 @@ class Supervisor:
             self._rpc().shutdown()
 
     def await_ready(self, name: str, ready: Callable[[], bool]) -> None:
-        """Wait until `ready()`; raises DependencyUnreachable naming the log when the service gives up or takes too long."""
+        """Wait until `ready()`; raises DependencyUnreachable, naming the log, when it gives up or is too slow."""
         limit = time.monotonic() + PATIENCE_SECONDS
         while not ready():
             state = self.states().get(name, {}).get("statename", "gone")

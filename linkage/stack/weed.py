@@ -45,7 +45,7 @@ _WITNESS_YEARS = 10
 
 
 def policy_of(principal: Principal) -> dict[str, Any]:
-    """The S3 policy of a principal: all of its own two buckets, write-only at those it delivers to, list-only where it verifies."""
+    """A principal's S3 policy: all of its own buckets, write-only where it delivers, list-only where it verifies."""
     statements = []
     for store in principal.owns:
         statements += _allow(_OBJECTS_ALL, (f"{b}/*" for b in buckets_of(store)))
@@ -93,7 +93,7 @@ def _pair(access: str, secret: str) -> dict[str, str]:
 
 
 def write_config(layout: Layout, secrets: Secrets) -> None:
-    """Write `s3.json` and the env file with the keys without which the filer and volume ports would be open to anyone."""
+    """Write `s3.json`, and the keys without which the filer and volume ports would be open to anyone."""
     write_private(layout.home / "s3.json", json.dumps(identities(secrets), indent=1))
     keys = {
         "WEED_JWT_SIGNING_KEY": secrets.stack["weed_volume_jwt"],
@@ -144,10 +144,10 @@ def command(layout: Layout, ports: Mapping[str, int]) -> list[str]:
     return [program("weed"), f"-logdir={logs}", "mini", *(f"-{name}={value}" for name, value in options.items())]
 
 
-def answers(ports: Mapping[str, int]) -> bool:
+def answers(endpoint: str) -> bool:
     """Whether the S3 gateway is up."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{ports['s3']}/healthz", timeout=2) as reply:
+        with urllib.request.urlopen(f"{endpoint}/healthz", timeout=5) as reply:  # noqa: S310  (our own address)
             return bool(reply.status == 200)
     except OSError:
         return False
@@ -160,9 +160,9 @@ def stale_sockets(ports: Mapping[str, int]) -> list[Path]:
     return [Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock") for part, port in names.items() if port]  # noqa: S108
 
 
-def bootstrap(ports: Mapping[str, int], secrets: Secrets) -> None:
+def bootstrap(endpoint: str, secrets: Secrets) -> None:
     """Make the buckets, all versioned; the witness's bucket with object lock. Idempotent."""
-    client = admin_client(ports, secrets)
+    client = admin_client(endpoint, secrets)
     there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
     for store in STORES:
         for bucket in buckets_of(store):
@@ -180,14 +180,14 @@ def bootstrap(ports: Mapping[str, int], secrets: Secrets) -> None:
     )
 
 
-def admin_client(ports: Mapping[str, int], secrets: Secrets) -> Any:
+def admin_client(endpoint: str, secrets: Secrets) -> Any:
     """boto3 client of the administrator: for bootstrap and tests only."""
     import boto3
     from botocore.config import Config
 
     return boto3.client(
         "s3",
-        endpoint_url=f"http://127.0.0.1:{ports['s3']}",
+        endpoint_url=endpoint,
         aws_access_key_id=secrets.stack["weed_admin_access_key"],
         aws_secret_access_key=secrets.stack["weed_admin_secret_key"],
         region_name="eu-west-2",

@@ -56,6 +56,10 @@ class LinkageKey:
             raise Misuse("the key file exists already") from None
         path.write_text(self.__bytes.hex() + "\n", encoding="ascii")
 
+    def to_seal(self) -> bytes:
+        """The 32 bytes, for one purpose: to be sealed at once for the recipient they were derived for."""
+        return self.__bytes
+
     def match_key(self, kind: Kind, name: str, version: int) -> str:
         """The HMAC key of one match-key as 64 hexadecimal characters: HKDF-Expand, info = kind|match-key|version.
 

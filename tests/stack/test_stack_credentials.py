@@ -200,8 +200,8 @@ def test_each_principal_signs_as_itself_only_and_public_keys_are_public(keys: Ca
             "signature"
         ]
         assert signature.startswith("vault:v1:")
+        foreign = "sign-dwp" if principal.name != "dwp" else "sign-moj"
         with pytest.raises(Forbidden):
-            foreign = "sign-dwp" if principal.name != "dwp" else "sign-moj"
             client.write_data(f"transit/sign/{foreign}", data={"input": PLAIN})
         assert client.read("transit/keys/sign-witness")["data"]["type"] == "ed25519"
 

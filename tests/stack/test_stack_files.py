@@ -58,7 +58,7 @@ def test_ports_are_remembered_until_a_stranger_takes_one(tmp_path: Path) -> None
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", first["s3"]))
         stranger.listen()
-        second = ports.choose(tmp_path)
+        second = ports.choose(tmp_path, patience=0)
     assert second["s3"] != first["s3"]
     assert {name for name in first if first[name] != second[name]} == {"s3"}
 

@@ -1,0 +1,43 @@
+"""Read and write the tables of the command line, CSV or Parquet by their ending; errors name columns, never values."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from linkage.errors import Misuse
+
+
+def read(path: Path) -> pl.DataFrame:
+    """The table in a CSV (everything as text, UTF-8 with a header) or Parquet file. Raises Misuse."""
+    if not path.is_file():
+        raise Misuse(f"{path.name}: no such file")
+    try:
+        if path.suffix.lower() == ".parquet":
+            return pl.read_parquet(path)
+        return pl.read_csv(path, infer_schema=False, encoding="utf8")
+    except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError):
+        # The original message quotes the line at fault.
+        raise Misuse(f"{path.name}: not a readable CSV or Parquet table") from None
+
+
+def write(frame: pl.DataFrame, path: Path) -> None:
+    """Write a table as CSV or, with the ending .parquet, as Parquet. Raises Misuse when it cannot be written."""
+    try:
+        if path.suffix.lower() == ".parquet":
+            frame.write_parquet(path)
+        else:
+            frame.write_csv(path, float_precision=6)
+    except OSError:
+        raise Misuse(f"{path.name}: cannot be written") from None
+
+
+def write_report(report: dict[str, Any], folder: Path) -> Path:
+    """The quality report as `report.json` in a folder, made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.json"
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return path

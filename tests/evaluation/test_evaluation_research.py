@@ -1,0 +1,190 @@
+"""The linked file and the research file: stable ids, no refs, no identifiers, measured anonymity (N8, N12)."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from linkage.errors import CheckFailed, FlowRefused
+from linkage.evaluation import schemas
+from linkage.evaluation.deidentify import deidentify
+from linkage.evaluation.department import minimise_return
+from linkage.evaluation.generalise import band, merge_rare
+from linkage.evaluation.linked import carry_forward, join_returns, link_index, remember
+from linkage.evaluation.submission import SubmissionPack, prepare
+
+WINDOW = (date(2021, 10, 1), date(2022, 9, 30))
+
+
+def make_cohort(families: int, seed: int = 1) -> pl.DataFrame:
+    dice = random.Random(seed)
+    rows = []
+    for number in range(families):
+        status = dice.choice(["assessed", "invited", "joined", "closed"])
+        for member in range(dice.randint(1, 4)):
+            role, age = ("adult", dice.randint(18, 60)) if member == 0 else ("child", dice.randint(0, 17))
+            rows.append(
+                {
+                    "person_id": f"p{number}-{member}", "family_ref": f"f{number}", "forename": "A", "surname": "B",
+                    "date_of_birth": "2000-01-01", "gender": dice.choice(["M", "F"]), "address": "x", "postcode": "SW2 1AA",
+                    "nino": None, "authority": "lambeth", "wave": "2022-autumn", "role": role, "status": status,
+                    "age_at_wave": age, "assessed_month": f"2022-{dice.randint(1, 9):02d}",
+                    "issue_count": dice.randint(0, 4), "identified": status != "assessed",
+                }
+            )  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def spells(record_ids: list[str]) -> dict[str, pl.DataFrame]:
+    some = record_ids[::2]
+    return {
+        "benefit_spells": pl.DataFrame(
+            {"record_id": some, "benefit": ["UC"] * len(some), "started_on": ["2022-01-01"] * len(some), "ended_on": [None] * len(some)}
+        ),
+        "employment_spells": pl.DataFrame(
+            {"record_id": record_ids[1::2], "started_on": ["2022-01-01"] * len(record_ids[1::2])}
+        ).with_columns(ended_on=pl.lit(None, dtype=pl.String)),
+    }
+
+
+def linked_file(families: int = 150) -> tuple[SubmissionPack, pl.DataFrame, pl.DataFrame]:
+    pack = prepare(make_cohort(families), set())
+    index = link_index(pack.crosswalk)
+    asked = pack.crosswalk["dwp_ref"].to_list()
+    matched = pl.DataFrame({"ref": asked[: len(asked) // 2]}).with_columns(record_id=pl.concat_str(pl.lit("d"), "ref"))
+    answer = minimise_return("dwp", matched, spells(matched["record_id"].to_list()), WINDOW)
+    none = minimise_return(
+        "moj",
+        pl.DataFrame(schema={"ref": pl.String, "record_id": pl.String}),
+        {"offences": pl.DataFrame(schema={"record_id": pl.String, "kind": pl.String, "on_date": pl.String, "days": pl.Int64})},
+        WINDOW,
+    )
+    return pack, index, join_returns(index, pack.attribute_file, {"dwp": answer, "moj": none})
+
+
+def test_everybody_keeps_one_row_and_no_ref_survives() -> None:
+    pack, index, linked = linked_file()
+    refs = {ref for column in pack.crosswalk.columns for ref in pack.crosswalk[column]} | set(pack.frame["family_key"])
+    values = {value for column in linked.columns for value in linked[column].cast(pl.String).drop_nulls()}
+    assert linked.height == pack.frame.height
+    assert not refs & values
+    assert set(linked["research_id"]) == set(index["research_id"])
+
+
+def test_families_stay_together_under_a_new_id() -> None:
+    pack, _, linked = linked_file()
+    assert linked["research_family"].n_unique() == pack.frame["family_ref"].n_unique()
+
+
+def test_no_match_means_unknown_at_dwp_and_none_at_moj() -> None:
+    _, _, linked = linked_file()
+    unmatched = linked.filter(~pl.col("in_dwp"))
+    assert unmatched.height > 0
+    assert unmatched["months_employed"].null_count() == unmatched.height
+    assert linked["convictions"].to_list() == [0] * linked.height
+    assert linked["absence_rate"].null_count() == linked.height, "DfE has not answered"
+
+
+def test_the_index_carries_neither_the_linkers_nor_the_identity_ref() -> None:
+    """N13."""
+    _, index, _ = linked_file(10)
+    assert index.columns == ["research_id", "attribute_ref", "dwp_ref", "moj_ref", "dfe_ref"]
+
+
+def test_a_person_found_again_in_the_next_wave_keeps_the_research_id() -> None:
+    """N8."""
+    first, second = prepare(make_cohort(10), set()), prepare(make_cohort(10), set())
+    known = remember(first.crosswalk, link_index(first.crosswalk))
+    both = second.frame.join(first.frame, on="person_id").head(5)
+    pairs = both.select(pl.col("linker_ref").alias("left_id"), pl.col("linker_ref_right").alias("right_id"))
+    again = remember(second.crosswalk, link_index(second.crosswalk, carry_forward(known, pairs)))
+    same = both.join(known, left_on="linker_ref_right", right_on="linker_ref").join(again, on="linker_ref", suffix="_new")
+    assert same.height == 5
+    assert same["research_id"].equals(same["research_id_new"].rename("research_id"))
+    assert len(set(again["research_id"]) & set(known["research_id"])) == 5
+
+
+def test_the_same_ids_come_out_when_the_linker_runs_again() -> None:
+    pack = prepare(make_cohort(10), set())
+    index = link_index(pack.crosswalk)
+    assert link_index(pack.crosswalk, remember(pack.crosswalk, index)).equals(index)
+
+
+def test_a_return_about_somebody_who_was_not_asked_about_is_an_error() -> None:
+    pack = prepare(make_cohort(5), set())
+    index = link_index(pack.crosswalk)
+    stray = pl.DataFrame({"ref": ["c" * 32], "record_id": ["r"]})
+    answer = minimise_return("dwp", stray, spells(["r"]), WINDOW)
+    with pytest.raises(CheckFailed, match="1 refs"):
+        join_returns(index, pack.attribute_file, {"dwp": answer})
+
+
+def test_a_return_from_somebody_else_is_refused() -> None:
+    pack = prepare(make_cohort(5), set())
+    with pytest.raises(FlowRefused, match="N7"):
+        join_returns(link_index(pack.crosswalk), pack.attribute_file, {"nhs": pack.crosswalk})
+
+
+def test_every_class_of_the_research_file_holds_k_people_of_several_families() -> None:
+    """N12."""
+    policy = schemas.load().research
+    research = deidentify(linked_file()[2])
+    classes = research.frame.group_by(policy.quasi_identifiers).agg(
+        pl.col("research_id").n_unique().alias("people"), pl.col("research_family").n_unique().alias("families")
+    )
+    assert classes["people"].min() >= policy.k
+    assert classes["families"].min() >= policy.k_families
+    assert research.measures["k"] == classes["people"].min()
+    assert research.measures["unique_share_after"] == 0
+    assert research.measures["unique_share_before"] > 0.5
+    assert research.measures["suppressed_share"] <= policy.suppression_budget
+
+
+def test_the_research_file_has_bands_where_the_linked_file_had_ages() -> None:
+    frame = deidentify(linked_file()[2]).frame
+    assert frame["age_at_wave"].str.contains(r"^(\d+(-\d+|\+)?|all)$").all()
+    assert frame["assessed_month"].str.contains(r"^(20\d\d(-Q[1-4])?|all)$").all()
+
+
+@pytest.mark.parametrize(("column", "rule"), [("surname", "N12"), ("postcode", "N12"), ("dwp_ref", "N12"), ("nhs_number", "N7")])
+def test_a_column_without_a_line_in_the_policy_is_refused(column: str, rule: str) -> None:
+    linked = linked_file(20)[2].with_columns(pl.lit("x").alias(column))
+    with pytest.raises(FlowRefused, match=rule):
+        deidentify(linked)
+
+
+def test_too_few_people_to_hide_in_is_a_refusal_and_not_a_thin_file() -> None:
+    """N12: over the suppression budget."""
+    with pytest.raises(FlowRefused, match="N12"):
+        deidentify(linked_file(4)[2])
+
+
+def test_the_measures_are_numbers_only() -> None:
+    assert all(isinstance(value, int | float) for value in deidentify(linked_file()[2]).measures.values())
+
+
+def test_k_is_the_policys_and_not_a_constant() -> None:
+    policy = replace(schemas.load().research, k=12)
+    assert deidentify(linked_file()[2], policy).measures["k"] >= 12
+
+
+def test_bands_take_their_first_value_in() -> None:
+    frame = pl.DataFrame({"age": [0, 4, 5, 15, 16, 90, None]}).select(band(pl.col("age"), [0, 5, 16]))
+    assert frame["age"].to_list() == ["0-4", "0-4", "5-15", "5-15", "16+", "16+", None]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from([*"abcdef", None]), max_size=80), st.integers(2, 12))
+def test_a_category_that_is_told_apart_is_never_rare(values: list[str | None], minimum: int) -> None:
+    merged = merge_rare(pl.Series("c", values, dtype=pl.String), minimum, "other")
+    counts = merged.drop_nulls().value_counts(name="n")
+    assert merged.null_count() == values.count(None)
+    assert all(n >= minimum for category, n in counts.iter_rows() if category != "other")
+    if counts.height > 1:
+        assert counts["n"].min() >= minimum
