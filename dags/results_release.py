@@ -17,7 +17,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from wiring import DEFAULTS, RESEARCH_FILE_READY, airflow_user_id, as_of, loads_at, refuse_quietly, say, step
+from wiring import DEFAULTS, RESEARCH_FILE_READY, as_of, loads_at, refuse_quietly, say, step
 
 APPROVERS = ["approver", "governance"]
 
@@ -67,7 +67,7 @@ def results_release():
             task_id=f"approval_of_{approver}",
             subject="Release of authority-level tables to MHCLG",
             body="Proposal {{ ti.xcom_pull(task_ids='propose_tables') }}: read the findings in the log of propose_tables.",
-            assigned_users=[{"id": airflow_user_id(approver), "name": approver}],
+            assigned_users=[{"id": approver, "name": approver}],
             fail_on_reject=True,
         )
 

@@ -86,11 +86,6 @@ def step(function: Callable[P, R]) -> Callable[P, R]:
     return bounded
 
 
-def airflow_user_id(name: str) -> str:
-    """The auth manager's id of an approver: FAB numbers its users, others use the name (`LINKAGE_APPROVER_IDS`)."""
-    return settings.load().approver_ids.get(name, name)
-
-
 def refuse_quietly(error: FlowRefused) -> NoReturn:
     """End a scheduled step that a closed programme leaves nothing to do: one line in the log, then skipped (D3)."""
     log.warning("Refused. %s", error)

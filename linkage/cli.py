@@ -38,10 +38,10 @@ app.command("reconcile")(custody.reconcile)
 app.command("leaks")(custody.leaks)
 
 
-def _group(name: str, told: str, **commands: object) -> None:
-    group = typer.Typer(no_args_is_help=True, help=told)
+def _group(name: str, summary: str, /, **commands: object) -> None:
+    group = typer.Typer(no_args_is_help=True, help=summary)
     for command, function in commands.items():
-        group.command(command)(function)  # type: ignore[type-var]
+        group.command(command.replace("_", "-"))(function)  # type: ignore[type-var]
     app.add_typer(group, name=name)
 
 
@@ -64,6 +64,9 @@ _group(
     erase=rights.erase,
     withdraw=rights.withdraw,
     list=rights.list_requests,
+    carry_out=rights.carry_out,
+    extend=rights.extend,
+    told=rights.told,
     answer=rights.answer,
 )
 _group(
@@ -74,6 +77,7 @@ _group(
     feeds=sandbox.feeds,
     registers=sandbox.registers,
     canaries=sandbox.canaries,
+    bad_deliveries=sandbox.bad_deliveries,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -36,9 +37,6 @@ class Settings(BaseSettings):
     weed_master_url: str = Field(
         "", description="SeaweedFS master for the vacuum after destruction; empty when not SeaweedFS"
     )
-    approver_ids: dict[str, str] = Field(
-        default_factory=dict, description="Approver's user name to the id Airflow's auth manager gives it, as JSON"
-    )
     sandbox_seed: int = Field(20221003, description="Seed of the synthetic population (sandbox only)")
     sandbox_families: int = Field(300, description="Families in the synthetic population (sandbox only)")
 
@@ -59,7 +57,19 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings in force: environment first, then `<home>/stack.env` as written by the embedded stack."""
+    """The settings in force: environment first, then `<home>/stack.env` as written by the embedded stack.
+
+    Kept as long as neither changes: the clock asks at every turn, and building them costs milliseconds.
+    """
     home = Path(os.environ.get("LINKAGE_HOME") or REPOSITORY / ".sandbox").resolve()
-    stack_env = home / "stack.env"
-    return Settings(_env_file=stack_env if stack_env.exists() else None, home=home)  # type: ignore[call-arg]
+    told = frozenset((name, value) for name, value in os.environ.items() if name.upper().startswith("LINKAGE_"))
+    try:
+        state = (home / "stack.env").stat()
+    except FileNotFoundError:
+        return _load(home, told, None)
+    return _load(home, told, (state.st_mtime_ns, state.st_ino))
+
+
+@lru_cache(maxsize=32)
+def _load(home: Path, _environment: frozenset[tuple[str, str]], stack_env: tuple[int, int] | None) -> Settings:
+    return Settings(_env_file=home / "stack.env" if stack_env else None, home=home)  # type: ignore[call-arg]

@@ -1,1 +1,1 @@
-"""The national evaluation: submission, department request and return, linked file, de-identified research file (N5 to N12)."""
+"""The national evaluation: submission, department returns, linked file, research file (N5 to N12)."""

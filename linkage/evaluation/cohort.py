@@ -105,5 +105,6 @@ def _day(column: str) -> pl.Expr:
 
 def _age(column: str, day: date) -> pl.Expr:
     born = pl.col(column)
-    not_yet = (born.dt.month() * 100 + born.dt.day()) > (day.month * 100 + day.day)
+    month = born.dt.month().cast(pl.Int32)  # polars gives months as 8-bit numbers, which 1004 does not fit
+    not_yet = (month * 100 + born.dt.day()) > (day.month * 100 + day.day)
     return (day.year - born.dt.year() - not_yet.cast(pl.Int32)).cast(pl.Int64)

@@ -1,4 +1,4 @@
-"""De-identification of the linked file: no identifier, coarse quasi-identifiers, measured anonymity, or a refusal (N12)."""
+"""De-identification of the linked file: coarse quasi-identifiers, measured anonymity, or a refusal (N12)."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _measures(
     for column in policy.sensitive:
         measured[f"l_{column}"] = _least(classes, f"l_{column}")
         uniform = classes.filter(pl.col(f"l_{column}") == 1)["people"].sum()
-        measured[f"uniform_share_{column}"] = uniform / kept.height if kept.height else 0.0
+        measured[f"uniform_share_{column}"] = float(uniform) / kept.height if kept.height else 0.0
     return measured
 
 

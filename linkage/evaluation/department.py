@@ -1,4 +1,4 @@
-"""A department's return: what its own records say about matched people, in the exact columns N7 allows, no identifiers."""
+"""A department's return: its own records about matched people, in exactly the columns N7 allows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REF = r"^[0-9a-f]{32}$"
 def minimise_return(
     department: str, matched: pl.DataFrame, attributes: Mapping[str, pl.DataFrame], window: Window
 ) -> pl.DataFrame:
-    """One row per matched ref with the department's columns over the study `window` (both days included), sorted by ref.
+    """One row per matched ref with the department's columns over `window` (both days included), sorted by ref.
 
     `matched` has `ref` (the cohort's ref at this department) and `record_id` (the department's own); the record id
     stays behind. `attributes` are the department's tables as named in policy/evaluation_schemas.toml. Months are
@@ -37,9 +37,11 @@ def minimise_return(
         require_columns(attributes[name], columns, "N7", f"the {department} table {name}")
     require_columns(matched, ("ref", "record_id"), "N7", "the matched people")
     require_unique(matched, "ref", "the matched people")
-    wanted = matched.select(pl.col("ref").cast(pl.String), pl.col("record_id"))
+    text = pl.col("record_id").cast(pl.String)
+    wanted = matched.select(pl.col("ref").cast(pl.String), text)
     ours = {
-        name: wanted.join(frame, on="record_id", how="inner").drop("record_id") for name, frame in attributes.items()
+        name: wanted.join(frame.with_columns(text), on="record_id", how="inner").drop("record_id")
+        for name, frame in attributes.items()
     }
     made = wanted.select("ref")
     for part in _MAKERS[department](ours, schema, window):
@@ -103,8 +105,8 @@ def _dfe(tables: Tables, schema: DepartmentSchema, window: Window) -> list[pl.Da
     # A row with no possible session, or with more missed than possible, is no evidence either way.
     attended = (
         tables["attendance"]
-        .with_columns(_term_start("term", schema.terms or {}).alias("began_on"))
-        .filter(pl.col("began_on").is_between(*window))
+        .with_columns(_mid_term("term", schema.terms or {}).alias("falls_on"))
+        .filter(pl.col("falls_on").is_between(*window))
         .filter((pl.col("sessions_possible") > 0) & (pl.col("sessions_missed") <= pl.col("sessions_possible")))
         .group_by("ref")
         .agg((pl.col("sessions_missed").sum() / pl.col("sessions_possible").sum()).round(3).alias("absence_rate"))
@@ -155,7 +157,7 @@ def _day(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.String).str.to_date("%Y-%m-%d", strict=False, exact=True).alias(column)
 
 
-def _term_start(column: str, terms: Mapping[str, str]) -> pl.Expr:
+def _mid_term(column: str, terms: Mapping[str, str]) -> pl.Expr:
     year = pl.col(column).str.extract(r"^(\d{4})-")
     season = pl.col(column).str.extract(r"-(\w+)$").replace_strict(dict(terms), default=None, return_dtype=pl.String)
     return (year + "-" + season).str.to_date("%Y-%m-%d", strict=False)

@@ -1,4 +1,4 @@
-"""The linked file: the linker gives research ids, the analyst joins the returns by them and drops every ref (N8, N13)."""
+"""The linked file: the linker gives research ids, the analyst joins by them and drops every ref (N8, N13)."""
 
 from __future__ import annotations
 

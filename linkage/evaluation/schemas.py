@@ -1,4 +1,4 @@
-"""The evaluation's exact schemas, read from policy/evaluation_schemas.toml; whatever they do not name is refused (N6, N7)."""
+"""The evaluation's exact schemas, from policy/evaluation_schemas.toml; what they do not name is refused (N6, N7)."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def hazard(compared: Comparison, sides: tuple[Side, Side], rules: Rules) -> Flag
     # unless one of those kinds of pair turns up too often to be slips of the pen.
     plain = forename & birth & surname
     spouse = ~forename & ~birth & surname
-    contradicted = compared.differs("nino") | compared.differs("gender")
+    contradicted = compared.differs("gender")
     for kind in (twin, namesake, spouse):
         if _in_excess(kind & place, plain & place, compared):
             contradicted |= kind

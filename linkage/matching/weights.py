@@ -40,7 +40,7 @@ def weigh(pairs: Pairs, compared: Comparison, sides: tuple[Side, Side], hazard: 
     which = which.reshape(-1)
     levels, refused = patterns[:, :-1], patterns[:, -1] == 1
     all_pairs = float(left.people) * float(right.people)
-    most = float(min(left.people, right.people))
+    most = float(max(1, min(left.people, right.people)))
     ms = [_prior(one) for one in compared.components]
     true_pairs = 0.5 * most
     for _ in range(rules.decide.em_rounds):

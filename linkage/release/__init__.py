@@ -1,1 +1,1 @@
-"""The release gate: which tables may leave, how they are protected, and the proof that they hide whom they should (R1 to R5)."""
+"""The release gate: which tables may leave, how they are protected, and the proof of it (R1 to R5)."""

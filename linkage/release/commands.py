@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from linkage.release.tables import Table
 
 
+class FileDenied(CheckFailed):
+    """The file is no table that may be released (R1)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"R1: {reason}")
+        self.reason = reason
+
+
 def check(
     table: Annotated[Path, typer.Argument(help="The table, as CSV: true counts, or an already protected table")],
     spec: Annotated[Path, typer.Option(help="TOML file that says what the table is: name, shape, population, outcome")],
@@ -24,17 +32,18 @@ def check(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the protected table here, as CSV")] = None,
 ) -> None:
-    """Check a table before release: verdict, findings and protected table as JSON. Exit code 1 when it fails (R1 to R4)."""
+    """Check a table before release: verdict, findings, protected table. Exit code 1 when it fails (R1 to R4)."""
     from linkage.release import check as gate
     from linkage.release import rules
+    from linkage.release.findings import Finding
     from linkage.release.tables import ReleaseSpec, Table
 
     policy = rules.load()
-    verdict = gate.check_release(
-        Table(ReleaseSpec.read(spec), _read_csv(table, policy)),
-        earlier=read_earlier(earlier, policy) if earlier else [],
-        policy=policy,
-    )
+    told, past = ReleaseSpec.read(spec), read_earlier(earlier, policy) if earlier else []
+    try:
+        verdict = gate.check_release(Table(told, _read_csv(table, policy)), earlier=past, policy=policy)
+    except FileDenied as denied:
+        verdict = gate.Verdict("fail", (Finding("R1", denied.reason),), None)
     typer.echo(json.dumps(verdict.as_dict(), indent=2))
     if out is not None and verdict.protected is not None:
         verdict.protected.write_csv(out)
@@ -62,13 +71,15 @@ def read_earlier(folder: Path, policy: ReleasePolicy | None = None) -> list[Tabl
 
 def _read_csv(path: Path, policy: ReleasePolicy) -> pl.DataFrame:
     """Every value as text. Refuses a file type or size the policy does not allow (R1)."""
-    if path.suffix.lower() not in policy.file_types:
-        raise CheckFailed(f"R1: only {', '.join(policy.file_types)} files may be released")
     if not path.is_file():
         raise Misuse(f"{path.name} cannot be read")
+    if path.suffix.lower() not in policy.file_types:
+        raise FileDenied("file_type_not_allowed")
     if path.stat().st_size > policy.bytes:
-        raise CheckFailed(f"R1: {path.name} is larger than {policy.bytes} bytes")
+        raise FileDenied("file_too_large")
     try:
-        return pl.read_csv(path, infer_schema=False, encoding="utf8")
+        # Polars replaces bytes that are no text; Python refuses them.
+        text = path.read_bytes().decode("utf-8-sig")
+        return pl.read_csv(text.encode(), infer_schema=False)
     except (pl.exceptions.PolarsError, UnicodeDecodeError):
-        raise CheckFailed(f"R1: {path.name} is not a CSV table in UTF-8") from None
+        raise FileDenied("not_a_csv_table_in_utf8") from None

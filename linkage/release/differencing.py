@@ -1,4 +1,4 @@
-"""Every release against every earlier one: a small change between two publications of one cell points at few people (R4)."""
+"""Every release against every earlier one: a small change in one cell points at few people (R4)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from linkage.release.rules import MEASURES, ReleasePolicy
 
 
 def small_differences(grid: Grid, earlier: Sequence[Grid], policy: ReleasePolicy) -> set[Key]:
-    """Cells shown now and in an earlier release of the same table, whose counts differ by less than the policy's figure.
+    """Cells shown now and in an earlier release of the same table whose counts differ, but by too little.
 
     The same table is the same shape and outcome, of this wave (a re-run after a withdrawal) or of another one.
     """

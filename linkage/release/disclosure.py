@@ -1,9 +1,9 @@
-"""Protection of a table of true counts: which cells are hidden and why, and the rounded table that may be shown (R2, R3)."""
+"""Protection of a table of true counts: which cells are hidden and why, and what is shown instead (R2, R3)."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from linkage.release import differencing
@@ -47,7 +47,7 @@ def protect(raw: Grid, largest: Mapping[Key, int], earlier: Sequence[Grid], poli
 
 
 def one_sided(lattice: Lattice, counts: Mapping[Key, int], policy: ReleasePolicy) -> set[Key]:
-    """Cells of groups in which one sensitive category holds everybody: zeros and 100 % cells tell of each member (R2)."""
+    """Cells of groups in which one sensitive category holds everybody: they tell of each member (R2)."""
     found: set[Key] = set()
     for number, name in enumerate(lattice.dimensions):
         sensitive = [part for part in policy.dimensions[name].sensitive if part in lattice.categories[number]]
@@ -69,8 +69,8 @@ def hide_more(grid: Grid, others: Sequence[Grid], policy: ReleasePolicy) -> froz
     """
     others = list(others) if _agree(grid, others, policy) else []
     first = grid.hidden
-    while narrow := System([*others, grid], policy).narrow(policy.interval_width):
-        more = _choose(narrow, [*others, grid])
+    while narrow := _narrow(grid, others, policy):
+        more = _choose(narrow, grid, others)
         if not more:
             break  # everything that could help is hidden already
         grid = replace(grid, hidden=grid.hidden | more)
@@ -78,13 +78,28 @@ def hide_more(grid: Grid, others: Sequence[Grid], policy: ReleasePolicy) -> froz
 
 
 def recoverable(grid: Grid, others: Sequence[Grid], policy: ReleasePolicy) -> list[Target]:
-    """Hidden counts, of `grid` (the last table number) or of `others`, that can be worked out too closely (R3).
+    """Hidden counts that can be worked out too closely (R3): table number -1 is `grid`, others count from 0.
 
     Raises Contradiction when the table contradicts itself.
     """
-    together = list(others) if _agree(grid, others, policy) else []
-    found = System([*together, grid], policy).narrow(policy.interval_width)
-    return [(-1 if number == len(together) else number, measure, key) for number, measure, key in found]
+    System([grid], policy).require_consistent()
+    return _narrow(grid, others if _agree(grid, others, policy) else [], policy)
+
+
+def _narrow(
+    grid: Grid, others: Sequence[Grid], policy: ReleasePolicy, near: Collection[Key] = (), only_one: bool = False
+) -> list[Target]:
+    """Too narrow intervals, of the table alone and of all tables together.
+
+    Alone as well, because a cell that an earlier release shows cannot be protected any more, but how it changed can:
+    together such a cell is passed over, alone it is not.
+    """
+    width = policy.interval_width
+    found = [(-1, measure, key) for _, measure, key in System([grid], policy).narrow(width, near, only_one)]
+    if others and not (found and only_one):
+        together = System([*others, grid], policy).narrow(width, near, only_one)
+        found += [(-1 if number == len(others) else number, measure, key) for number, measure, key in together]
+    return list(dict.fromkeys(found))
 
 
 def _agree(grid: Grid, others: Sequence[Grid], policy: ReleasePolicy) -> bool:
@@ -125,7 +140,7 @@ def _below(raw: Grid, rounded: Grid, policy: ReleasePolicy) -> set[Key]:
 
 
 def _few_families(raw: Grid, policy: ReleasePolicy) -> set[Key]:
-    """Totals of people over a dimension in which families repeat: at least the greatest of the parts is known of them."""
+    """Totals over a dimension in which families repeat: their greatest part is all that is known of them."""
     families = {key: raw.shown["families"][key] or 0 for key in raw.lattice.interior}
     own = set(raw.lattice.cells("families"))
     found: set[Key] = set()
@@ -146,18 +161,17 @@ def _dominated(raw: Grid, largest: Mapping[Key, int], policy: ReleasePolicy) -> 
     }
 
 
-def _choose(narrow: Iterable[Target], grids: Sequence[Grid]) -> frozenset[Key]:
+def _choose(narrow: Iterable[Target], grid: Grid, others: Sequence[Grid]) -> frozenset[Key]:
     """For each hidden count that is too well known, the smallest shown cell that stands in a sum with it."""
-    grid, last = grids[-1], len(grids) - 1
     chosen: set[Key] = set()
     for number, _, key in narrow:
-        if number == last:
+        if number == -1:
             near = grid.lattice.neighbours[key]
-            if near & chosen:
-                continue  # what was just hidden may be enough for this one too
         else:
-            cell = grids[number].cell(key)
+            cell = others[number].cell(key)
             near = frozenset(other for other in grid.lattice.cells() if _compatible(cell, grid.cell(other)))
+        if near & chosen:
+            continue  # what was just hidden may be enough for this one too
         shown = near - grid.hidden or frozenset(grid.lattice.cells()) - grid.hidden
         if shown:
             chosen.add(min(shown, key=lambda other: _cost(grid, other)))
@@ -165,7 +179,7 @@ def _choose(narrow: Iterable[Target], grids: Sequence[Grid]) -> frozenset[Key]:
 
 
 def _cost(grid: Grid, key: Key) -> tuple[int, int, int, str]:
-    """What hiding a shown cell costs: totals last; first cells whose other sums have hidden cells already, then small ones."""
+    """What hiding a shown cell costs: totals last; cells whose other sums have hidden cells first, then small ones."""
     sums = [{parent, *parts} for parent, parts in grid.lattice.sums_of[key]]
     alone = sum(not (together & grid.hidden) for together in sums)
     return level(key), alone, grid.value(key) or 0, str(key)
@@ -186,6 +200,6 @@ def _prune(grid: Grid, needed: frozenset[Key], others: Sequence[Grid], policy: R
     for key in extra:
         less = replace(grid, hidden=grid.hidden - {key})
         near = grid.lattice.neighbours[key]
-        if not System([*others, less], policy).narrow(policy.interval_width, near, only_one=True):
+        if not _narrow(less, others, policy, near, only_one=True):
             grid = less
     return grid

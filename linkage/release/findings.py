@@ -11,7 +11,7 @@ from linkage.release.lattice import Key, Lattice
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One reason why a table may not leave as it stands. `cell` names categories; `row` counts from 1 below the header."""
+    """Why a table may not leave as it stands. `cell` names categories; `row` counts from 1 below the header."""
 
     rule: str
     reason: str

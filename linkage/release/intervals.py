@@ -55,6 +55,13 @@ class System:
         self._rows: list[Row] = []
         self._rounded: dict[Target, int] = {}
         self._true: dict[tuple[str, Cell], int] = {}
+        self._public = {
+            (measure, grid.cell(key))
+            for grid in grids
+            for measure in MEASURES
+            for key in grid.lattice.cells(measure)
+            if key not in grid.hidden
+        }
         for number in range(len(grids)):
             self._add_table(number)
         for one, other in itertools.combinations(range(len(grids)), 2):
@@ -85,10 +92,12 @@ class System:
         """The hidden counts whose interval is narrower than `width`. Raises Contradiction.
 
         Each solution is a world that fits; two worlds that differ enough in a cell prove it wide without solving for
-        it, so most cells cost nothing. `near` are looked at first, and `only_one` stops at the first narrow cell.
+        it, so most cells cost nothing. Cells that another of the tables shows are passed over. `near` are looked at
+        first, and `only_one` stops at the first narrow cell.
         """
         found: list[Target] = []
-        for solver, objectives in self._parts():
+        for solver, every in self._parts():
+            objectives = {target: place for target, place in every.items() if not self._is_public(target)}
             seen: dict[Target, tuple[float, float]] = {target: (math.inf, -math.inf) for target in objectives}
             for target in sorted(objectives, key=lambda one: one[2] not in near):
                 if self._is_narrow(target, width, solver, objectives, seen):
@@ -96,6 +105,11 @@ class System:
                     if only_one:
                         return found
         return found
+
+    def _is_public(self, target: Target) -> bool:
+        """Whether another of the tables shows the very cell: then its count is no secret this table could keep."""
+        number, measure, key = target
+        return (measure, self._grids[number].cell(key)) in self._public
 
     def _is_narrow(
         self,
@@ -235,7 +249,7 @@ class System:
                     self._rows.append((terms, 0, 0))
 
     def _cover(self, measure: str, coarse: Grid, fine: Grid) -> None:
-        """A family may stand in several fine cells: its coarse cell is no smaller than each, no greater than their sum."""
+        """Families may stand in several fine cells: the coarse one is at least each, at most their sum."""
         shared = {name for name, _ in _names(coarse)}
         if not shared < {name for name, _ in _names(fine)} or not all(coarse.lattice.additive[measure]):
             return

@@ -40,7 +40,9 @@ def propose(as_of: date, author: str) -> Proposed:
     research = waiting[-1]
     raw = authority_tables(vault.read_frame(research.id))
     verdicts = settle_all(raw, earlier(vault))
-    lines = [f"Wave {research.wave}: {len(raw)} tables built, protected and attacked together with every earlier release."]
+    lines = [
+        f"Wave {research.wave}: {len(raw)} tables built, protected and attacked together with every earlier release."
+    ]
     passed = []
     for table, verdict in zip(raw, verdicts, strict=True):
         if verdict.passed and verdict.protected is not None:

@@ -38,7 +38,7 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A column of the research file and the value from which it counts as `yes`; below it is `no`, empty is `unknown`."""
+    """A column of the research file and the value from which it is `yes`; below it is `no`, empty is `unknown`."""
 
     name: str
     column: str

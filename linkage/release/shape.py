@@ -1,4 +1,4 @@
-"""Deny by default: only a declared shape, known categories, plain counts, few enough rows and no identifier pass (R1)."""
+"""Deny by default: a declared shape, known categories, plain counts, no identifier (R1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The declared tables made from the research file: counts of people and families by authority, status and outcome (R1)."""
+"""The declared tables made from the research file: people and families by authority, status, outcome (R1)."""
 
 from __future__ import annotations
 

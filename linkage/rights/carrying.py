@@ -11,6 +11,8 @@ from linkage import clock
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed
+from linkage.evaluation import schemas as evaluation_schemas
+from linkage.evaluation.schemas import DEPARTMENTS
 from linkage.rights import amend, copies, withdrawal
 from linkage.rights.figures import load as figures
 from linkage.rights.trace import STORE, Trace, trace
@@ -61,12 +63,13 @@ def _access(vault: Vault, request: Request, known: Trace, states: list[WaveState
 def _rectify(vault: Vault, request: Request, known: Trace, states: list[WaveState]) -> Outcome:
     changed = amend.correct(vault, known, request.corrections, request.number)
     columns = sorted({one.column for one in request.corrections})
-    told = _sent(states) + sorted(changed.sheets)
+    told = _sent(states, columns) + sorted(changed.sheets)
     answer = [
         f"Corrected: {', '.join(columns)}, in {changed.rows} rows of {changed.holdings} holdings.",
         "Each partner whose record was wrong is asked to correct it: until it does, its next delivery brings the old "
         "value back.",
         "Copies that were replaced are kept, unused, until their own deadlines, at the latest 28 days.",
+        *_departments(states),
         *_uncertain(known),
         *_to_tell(told),
     ]
@@ -151,11 +154,35 @@ def _require_not_being_sent(states: list[WaveState]) -> None:
             )
 
 
-def _sent(states: list[WaveState]) -> list[str]:
-    """Recipients that hold what they were sent about the person, or about somebody who may be the person."""
-    return sorted(
-        {place.recipient for one in states if one.member != "no" for place in one.places if place.state != "destroyed"}
-    )
+def _sent(states: list[WaveState], columns: Sequence[str]) -> list[str]:
+    """Who at ONS holds these columns of the person, or of somebody who may be the person."""
+    schema = evaluation_schemas.load()
+    bearing = {
+        "ons-identity": set(schema.identifiers),
+        # An age is counted from the date of birth.
+        "ons-research": {*schema.attributes, "date_of_birth"},
+    }
+    held = {
+        place.recipient for one in states if one.member != "no" for place in one.places if place.state != "destroyed"
+    }
+    return sorted(store for store, bears in bearing.items() if store in held and bears & set(columns))
+
+
+def _departments(states: list[WaveState]) -> list[str]:
+    """A department was sent tokens and no name; a letter naming the person would be the record that N10 forbids."""
+    held = [
+        place
+        for one in states
+        if one.member != "no"
+        for place in one.places
+        if place.recipient in DEPARTMENTS and place.state != "destroyed"
+    ]
+    if not held:
+        return []
+    return [
+        "DWP, MoJ and DfE were sent sealed tokens, which name nobody and are destroyed within a month of receipt. They "
+        "are not told: that would tell them that you are in the evaluation."
+    ]
 
 
 def _found(number: int) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from linkage import policy
+from linkage import clock, policy
 from linkage.custody import destruction, transfer
 from linkage.custody.vault import Vault
 from linkage.evaluation import suppression, withdrawn
@@ -29,6 +29,10 @@ def withdraw(vault: Vault, known: Trace, states: list[WaveState], number: str) -
 
     The same request again enters and sends nothing twice.
     """
+    if not policy.load().is_open(clock.now()):
+        # What would keep somebody out of the next wave ends with the programme itself (D3).
+        ended = "The evaluation has ended: there is no further wave, and what it held is destroyed."
+        return Left([ended], ["The programme is closed; there is nothing to be left out of."], [])
     entry = suppression.enter(vault, known.ways, number)
     answer = [
         "You are left out of every further wave of the national evaluation. Your place in Early Help is not affected."

@@ -26,7 +26,7 @@ _NHS_BASE = 999_000_000  # 999 is the range kept for test numbers: no patient ha
 def spread(serials: Ints, space: int, seed: int) -> Ints:
     """A bijection of [0, space): serial -> (serial x unit + shift) mod space, unit and shift chosen by `seed`."""
     rng = np.random.default_rng([seed, space])
-    unit = int(rng.integers(space // 3, space // 2))
+    unit = int(rng.integers(space // 3, space // 2 + 1))
     while np.gcd(unit, space) != 1:
         unit += 1
     shift = int(rng.integers(0, space))

@@ -7,10 +7,12 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from linkage.sandbox.columns import picked
 from linkage.sandbox.plants import CARRIERS, ISSUES, PLANTS
 
 _ISSUE_COUNTS = (0.18, 0.30, 0.24, 0.15, 0.08, 0.04, 0.01)  # share of families with 0, 1, ... 6 issues
 _SECOND_INDICATOR = 0.3  # share of planted issues shown twice
+_ONLY_ELSEWHERE = 6  # in every so many households with a parent elsewhere, only that parent shows anything, twice
 _NEAR_MISS = 0.35  # chance per family and issue
 _ELSEWHERE = ("offence_parent", "asb", "licence", "out_of_work_uc", "arrears", "abuse_perpetrator", "substance_misuse")
 
@@ -126,6 +128,7 @@ def _wanted(rng: np.random.Generator, people: pl.DataFrame) -> pl.DataFrame:
     count = rng.choice(len(_ISSUE_COUNTS), size, p=_ISSUE_COUNTS)
     # A family without a dependent child or expectant parent is never identified, however much it shows: make it show.
     count = np.where(family["eligible"].to_numpy(), count, np.maximum(count, 2))
+    count = np.where(family["family"].is_in(_only_elsewhere(people).implode()).to_numpy(), 0, count)
     order = np.argsort(np.argsort(rng.random((size, len(ISSUES))), axis=1), axis=1)
     rows, columns = np.nonzero(order < count[:, None])
     return (
@@ -162,13 +165,18 @@ def _hits(rng: np.random.Generator, people: pl.DataFrame, wanted: pl.DataFrame) 
     )
 
 
+def _only_elsewhere(people: pl.DataFrame) -> pl.Series:
+    """Families where only the parent elsewhere shows anything, and shows two issues: one may count, not two."""
+    return people.filter(pl.col("slot") == "elsewhere")["family"].gather_every(_ONLY_ELSEWHERE)
+
+
 def _elsewhere(rng: np.random.Generator, people: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
     """Records of the parents who live elsewhere: none, one or two issues, none of which the household itself shows."""
     parents = people.filter(pl.col("slot") == "elsewhere").select("person_id", "family")
     shown = rng.choice([0, 1, 2], parents.height, p=[0.35, 0.40, 0.25])
-    table = parents.with_columns(pl.Series("shown", shown)).join(
-        _PLANT_TABLE.filter(pl.col("plant").is_in(_ELSEWHERE)), how="cross"
-    )
+    alone = pl.col("family").is_in(_only_elsewhere(people).implode())
+    parents = parents.with_columns(pl.Series("shown", shown)).with_columns(picked("shown", (alone, pl.lit(2))))
+    table = parents.join(_PLANT_TABLE.filter(pl.col("plant").is_in(_ELSEWHERE)), how="cross")
     return (
         table.with_columns(pl.Series("score", rng.random(table.height)))
         .sort("score")

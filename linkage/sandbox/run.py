@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
 
-from linkage import settings
+from linkage import settings, stack
 from linkage.errors import LinkageError
 from linkage.sandbox import play, summary
 from linkage.sandbox.airflow_api import Airflow
 from linkage.sandbox.journal import Journal
-from linkage.stack import StackAddresses, lifecycle
+from linkage.stack import StackAddresses
 
 console = Console(stderr=True)
 
@@ -23,10 +23,10 @@ console = Console(stderr=True)
 def run(once: bool) -> int:
     """Run or resume the sandbox; the exit code: 0 when every step ended well, else that of what stopped it."""
     conf = settings.load()
-    mode = "real" if os.environ.get("LINKAGE_CLOCK") == "real" else "sandbox"
+    mode: Literal["real", "sandbox"] = "real" if os.environ.get("LINKAGE_CLOCK") == "real" else "sandbox"
     begun = time.monotonic()
     try:
-        addresses = lifecycle.start(conf.home, airflow=True, clock=mode)  # type: ignore[arg-type]
+        addresses = stack.start(conf.home, airflow=True, clock=mode)
         os.environ["LINKAGE_CLOCK"] = mode
         journal = Journal(conf.home)
         journal.seconds["stack"] = round(time.monotonic() - begun, 1)
@@ -46,7 +46,7 @@ def run(once: bool) -> int:
         console.print(f"[red]Stopped:[/red] {error}")
         return error.exit_code
     finally:
-        lifecycle.stop(conf.home)
+        stack.stop(conf.home)
     return 0
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from linkage.sandbox import names
+
 _NEXT_KEY = dict(zip("abcdefghijklmnopqrstuvwxyz", "svxdrghjkoljkmnipqwtfyvbces", strict=False))
 
 
 def mistyped(rng: np.random.Generator, texts: pl.Series) -> pl.Series:
     """Each text with one slip after its first letter: a letter dropped, doubled, replaced or exchanged with the next.
 
-    Texts of fewer than four letters stay as they are: a slip would make another name of them.
+    Texts of fewer than four letters stay as they are: a slip would make another name of them. Where it would do so with
+    a longer text (Marcia, Maria), a letter is doubled instead.
     """
     size = len(texts)
     length = texts.str.len_chars().fill_null(0).to_numpy()
@@ -22,16 +25,18 @@ def mistyped(rng: np.random.Generator, texts: pl.Series) -> pl.Series:
     following = pl.col("text").str.slice(pl.col("place") + 1, 1)
     after = pl.col("text").str.slice(pl.col("place") + 1)
     replaced = letter.str.to_lowercase().replace_strict(_NEXT_KEY, default="e", return_dtype=pl.String)
+    doubled = pl.concat_str(before, letter, letter, after)
     slip = (
         pl.when(pl.col("kind") == 0)
         .then(pl.concat_str(before, after))
         .when(pl.col("kind") == 1)
-        .then(pl.concat_str(before, letter, letter, after))
+        .then(doubled)
         .when(pl.col("kind") == 2)
         .then(pl.concat_str(before, replaced, after))
         .otherwise(pl.concat_str(before, following, letter, pl.col("text").str.slice(pl.col("place") + 2)))
     )
-    return frame.select(pl.when(pl.col("length") < 4).then("text").otherwise(slip).alias(texts.name)).to_series()
+    safe = pl.when(slip.is_in(names.KNOWN)).then(doubled).otherwise(slip)
+    return frame.select(pl.when(pl.col("length") < 4).then("text").otherwise(safe).alias(texts.name)).to_series()
 
 
 def misread_dates(rng: np.random.Generator, dates: pl.Series) -> pl.Series:

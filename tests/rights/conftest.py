@@ -97,7 +97,7 @@ class Town:
 
 
 @pytest.fixture
-def town(stack: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+def town(request: pytest.FixtureRequest, stack: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     """A register of its own on the real servers, empty stores, deliveries of four feeds and one identification."""
     schema = f"t{uuid.uuid4().hex[:12]}"
     plain = Register.open(os.environ["LINKAGE_REGISTER_URL"])
@@ -110,7 +110,7 @@ def town(stack: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     clock.set_simulated(clock.at(DAY, 9))
     _empty()
     try:
-        yield _settle()
+        yield _settle(getattr(request, "param", 12))
     finally:
         _empty()
         Register.open().engine.dispose()
@@ -139,11 +139,12 @@ def people(families: int) -> list[dict[str, Any]]:
     ]
     for number in range(families):
         home = {"address": f"{number + 1} Long Road", "postcode": f"SE{1 + number % 20} {number % 9}AB"}
+        names = draw.sample(_FORENAMES, 3)
         for role, year in (("adult", 1984), ("child", 2010), ("child", 2009)):
             born = date(year, 1, 1) + timedelta(days=draw.randrange(300))
             person = {
                 "person_ref": f"P{number:03d}-{role}-{year}",
-                "forename": _FORENAMES[draw.randrange(len(_FORENAMES))],
+                "forename": names.pop(),
                 "surname": f"{_SURNAMES[number % len(_SURNAMES)]}{'abcdefghijklmnopqrst'[number // 8]}",
                 "date_of_birth": born,
                 "gender": "FM"[draw.randrange(2)],
@@ -158,7 +159,7 @@ def _case(person: dict[str, Any], family: str, role: str) -> dict[str, Any]:
     return {**dict.fromkeys(PERSON), **person, "family_ref": family, "role": role, **whole}
 
 
-def _settle(families: int = 60) -> Town:
+def _settle(families: int) -> Town:
     vault = Vault("authority")
     put(vault, "case_management", pl.DataFrame(people(families), schema={**PERSON, **CASE, "assessed_on": pl.Date}))
     put(vault, "schools", pl.DataFrame(_pupils(), schema={**PERSON, **SCHOOL}))

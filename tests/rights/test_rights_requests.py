@@ -168,9 +168,9 @@ def test_a_correction_reaches_record_list_and_the_next_identification(town) -> N
     ]
     [case] = [one for one in town.vault.find("delivery") if one.natural_key.startswith("case_management:")]
     assert case.label == "case_management_2022-10-01"
-    assert set(requests.listing()[0].untold) == {"case_management", "police", "schools"}
+    assert set(requests.listing()[0].untold) == {"case_management", "police"}
     after = requests.acknowledge(number, "police")
-    assert set(after.untold) == {"case_management", "schools"}
+    assert set(after.untold) == {"case_management"}
     with pytest.raises(Misuse):
         requests.acknowledge(number, "health")
 

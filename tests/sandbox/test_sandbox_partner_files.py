@@ -1,4 +1,4 @@
-"""What partners deliver in the sandbox: the shapes of the contracts, with people to recognise and rows to quarantine."""
+"""What partners deliver in the sandbox: the shapes of the contracts, people to recognise, rows to quarantine."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkage.sandbox.identities import ninos, spread
+from linkage.sandbox.names import KNOWN
 from linkage.sandbox.slips import misread_dates, mistyped
 
 NAMES = st.lists(st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=12), min_size=1, max_size=30)
@@ -32,6 +33,13 @@ def test_a_short_name_is_left_alone_for_a_slip_would_make_another_name_of_it() -
         "Ng",
         None,
     ]
+
+
+def test_a_slip_never_makes_another_persons_name_of_one() -> None:
+    often = pl.Series(["Marcia"] * 500 + ["Jasmine"] * 500 + ["Daniela"] * 500)
+    slipped = mistyped(np.random.default_rng(1), often)
+    assert not set(slipped) & set(KNOWN)
+    assert slipped.n_unique() > 20
 
 
 @settings(max_examples=60)

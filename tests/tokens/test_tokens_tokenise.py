@@ -29,7 +29,9 @@ ANN = {
 
 def tokens(kind="compound", key=KEY, **changes) -> pl.DataFrame:
     raw = ANN | changes
-    return tokenise(standardise(pl.DataFrame({"record_id": ["1"]} | {name: [text] for name, text in raw.items()})), key, kind)
+    return tokenise(
+        standardise(pl.DataFrame({"record_id": ["1"]} | {name: [text] for name, text in raw.items()})), key, kind
+    )
 
 
 def agreeing(one: pl.DataFrame, other: pl.DataFrame) -> set[str]:
