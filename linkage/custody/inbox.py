@@ -91,6 +91,8 @@ def _take(register: Register, store: str, name: str) -> Holding | None:
         session.flush()
         link_parents(session, row.id, manifest.told["parents"])
     faults.reach("receive_registered")
+    if known:
+        objects.client(store).purge(row.bucket, row.prefix)  # what an earlier run copied before it was killed
     _copy_in(store, manifest, row.prefix)
     faults.reach("receive_copied")
     with register.transaction() as session:

@@ -79,7 +79,10 @@ def retention(state: str, page: int = 1, size: int = 100) -> Retention:
     with register.transaction() as session:
         total = session.scalar(select(func.count()).select_from(HoldingRow).where(wanted)) or 0
         rows = [_line(row, certificate) for row, certificate in session.execute(query)]
-        holders = [HolderLine(*told[:4], _london(told[4])) for told in session.execute(_by_holder(now))]
+        holders = [
+            HolderLine(holder, held, destroyed, overdue, _london(nearest))
+            for holder, held, destroyed, overdue, nearest in session.execute(_by_holder(now))
+        ]
     sweep = register.last_sweep()
     return Retention(
         now=str(_london(now)),

@@ -166,7 +166,7 @@ def _sentence(holding: Holding, instant: datetime, said: str) -> str:
 
 def _distance(left: timedelta) -> str:
     days, hours = abs(left) // timedelta(days=1), abs(left) % timedelta(days=1) // timedelta(hours=1)
-    span = f"{days} days {hours} hours"
+    span = f"{days} day{'s' * (days != 1)} {hours} hour{'s' * (hours != 1)}"
     return f"{span} early" if left > timedelta(0) else f"{span} LATE, a breach"
 
 

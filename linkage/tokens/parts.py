@@ -53,7 +53,7 @@ def _dob_near() -> pl.Expr:
     either_way = pl.concat_str(
         pl.col("birth_year"), pl.min_horizontal(month, day), pl.max_horizontal(month, day), separator="/"
     )
-    return pl.concat_list(_masked(date, (2, 3, 5, 6, 8, 9)), pl.when(date.is_not_null()).then(either_way))
+    return pl.concat_list(_masked(date, (3, 5, 6, 8, 9)), pl.when(date.is_not_null()).then(either_way))
 
 
 def _dob_partial() -> pl.Expr:

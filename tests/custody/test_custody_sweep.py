@@ -29,7 +29,7 @@ def test_whatever_falls_due_before_the_next_sweep_goes_today(house) -> None:
     assert report.destroyed == 1
     [line] = [line for line in report.lines if line.startswith(held.id)]
     assert "rule raw_28_days" in line
-    assert "1 days 5 hours early" in line
+    assert "1 day 5 hours early" in line
     assert f"Certificate crt_{held.id[4:]}" in line
     assert report.keys_destroyed == []
     assert not keys.service("authority").key_exists(held.kek)

@@ -34,7 +34,8 @@ def make_cohort(families: int, seed: int = 1) -> pl.DataFrame:
                     "person_id": f"p{number}-{member}", "family_ref": f"f{number}", "forename": "A",
                     "surname": "B",
                     "date_of_birth": "2000-01-01", "gender": dice.choice(["M", "F"]), "address": "x",
-                    "postcode": "SW2 1AA", "nino": None, "authority": "lambeth", "wave": "2022-autumn", "role": role, "status": status,
+                    "postcode": "SW2 1AA", "nino": None, "authority": "lambeth", "wave": "2022-autumn",
+                    "role": role, "status": status,
                     "age_at_wave": age, "assessed_month": f"2022-{dice.randint(1, 9):02d}",
                     "issue_count": dice.randint(0, 4), "identified": status != "assessed",
                 }
