@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
-from wiring import DEFAULTS, as_of, daily, loads_at, say, step
+from wiring import DEFAULTS, as_of, daily, say, step
 
 
 @dag(

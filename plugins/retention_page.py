@@ -30,7 +30,9 @@ def page(state: Annotated[str, Query(pattern="^(held|destroyed|overdue)$")] = "h
 
 
 @app.get("/holdings.json")
-def holdings(state: Annotated[str, Query(pattern="^(held|destroyed|overdue)$")] = "held", number: int = 1) -> JSONResponse:
+def holdings(
+    state: Annotated[str, Query(pattern="^(held|destroyed|overdue)$")] = "held", number: int = 1
+) -> JSONResponse:
     """The same, for programs."""
     from linkage.custody import overview
 

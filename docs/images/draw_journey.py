@@ -5,13 +5,61 @@ from pathlib import Path
 W, H = 1230, 510
 BOXES = {
     # name: (x, y, w, h, title, lines, colour)
-    "partners": (20, 70, 160, 170, "Partners", ["health", "schools", "children's services", "police, probation", "housing", "Jobcentre Plus", "direct referrals"], "#eef3f8"),
-    "authority": (240, 30, 220, 340, "Authority", ["contract and quarantine", "people and families", "six issues, ranking", "", "cohort of assessed families", "random refs per recipient", "tokens under sub-keys"], "#e7f3ec"),
+    "partners": (
+        20,
+        70,
+        160,
+        170,
+        "Partners",
+        [
+            "health",
+            "schools",
+            "children's services",
+            "police, probation",
+            "housing",
+            "Jobcentre Plus",
+            "direct referrals",
+        ],
+        "#eef3f8",
+    ),
+    "authority": (
+        240,
+        30,
+        220,
+        340,
+        "Authority",
+        [
+            "contract and quarantine",
+            "people and families",
+            "six issues, ranking",
+            "",
+            "cohort of assessed families",
+            "random refs per recipient",
+            "tokens under sub-keys",
+        ],
+        "#e7f3ec",
+    ),
     "identity": (560, 30, 220, 62, "ONS identity custodian", ["five identifiers, nothing else"], "#fdf3e4"),
     "linker": (560, 110, 220, 62, "ONS linker", ["tokens and crosswalk, no key"], "#fdf3e4"),
     "relay": (560, 190, 220, 62, "ONS relay", ["passes on, cannot open"], "#fdf3e4"),
-    "research": (560, 270, 220, 100, "ONS research store", ["attributes and returns", "linked by reference", "de-identified"], "#fdf3e4"),
-    "departments": (930, 130, 170, 130, "DWP  MoJ  DfE", ["match on tokens", "under their own key", "return attributes", "forget in a month"], "#f3eaf7"),
+    "research": (
+        560,
+        270,
+        220,
+        100,
+        "ONS research store",
+        ["attributes and returns", "linked by reference", "de-identified"],
+        "#fdf3e4",
+    ),
+    "departments": (
+        930,
+        130,
+        170,
+        130,
+        "DWP  MoJ  DfE",
+        ["match on tokens", "under their own key", "return attributes", "forget in a month"],
+        "#f3eaf7",
+    ),
     "gate": (930, 310, 170, 62, "Release gate", ["two approvals"], "#fbe9e7"),
     "mhclg": (1130, 310, 90, 62, "MHCLG", ["tables only"], "#eeeeee"),
 }
@@ -48,8 +96,14 @@ def main() -> None:
     parts.append(f'<path d="{path}" fill="none" stroke="#0b0c0c" stroke-width="1.5" marker-end="url(#h)"/>')
     parts.append('<text x="800" y="138" class="l">link index</text>')
     foot = [
-        (20, "Every holder: own stores, own keys, own credentials. Every holding: encrypted, with a date it must be gone by."),
-        (20, "The daily sweep destroys what falls due; another credential verifies; a signed certificate and a ledger entry remain."),
+        (
+            20,
+            "Every holder: own stores, own keys, own credentials. Every holding: encrypted, with a date it must be gone by.",
+        ),
+        (
+            20,
+            "The daily sweep destroys what falls due; another credential verifies; a signed certificate and a ledger entry remain.",
+        ),
         (20, "Nothing flows back to the authority. From 1 December 2022 the programme takes nothing in."),
     ]
     for n, (x, line) in enumerate(foot):

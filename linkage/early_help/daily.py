@@ -46,7 +46,9 @@ def identify(as_of: date) -> DailyList:
     vault = Vault(STORE)
     deliveries = _in_force(vault)
     if "case_management" not in deliveries:
-        raise CheckFailed("no delivery of case_management is in force, so there are no families to assess; deliver it first")
+        raise CheckFailed(
+            "no delivery of case_management is in force, so there are no families to assess; deliver it first"
+        )
     accepted = {feed: vault.read_frame(held.id) for feed, held in deliveries.items()}
     found = identify_families(accepted, as_of, load_criteria())
     parents = sorted(held.id for held in deliveries.values())
@@ -57,7 +59,12 @@ def identify(as_of: date) -> DailyList:
     made = []
     for name in _LISTS:
         held = vault.put_frame(
-            frames[name], name, programme=programme, natural_key=f"{name}:{as_of}:{sources}", label=as_of.isoformat(), parents=parents
+            frames[name],
+            name,
+            programme=programme,
+            natural_key=f"{name}:{as_of}:{sources}",
+            label=as_of.isoformat(),
+            parents=parents,
         )
         made.append(held.id)
         for old in earlier[name]:

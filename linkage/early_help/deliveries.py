@@ -63,9 +63,7 @@ def _by_feed(folder: Path, as_of: date) -> dict[str, list[Path]]:
         try:
             dated = date.fromisoformat(name["day"])
         except ValueError:
-            raise Misuse(
-                f"{path.name}: no real date in the name; it must be <feed>_<YYYY-MM-DD>"
-            ) from None
+            raise Misuse(f"{path.name}: no real date in the name; it must be <feed>_<YYYY-MM-DD>") from None
         if dated <= as_of:
             found.setdefault(name["feed"], []).append(path)
     return found

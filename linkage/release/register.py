@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-
-from linkage import policy
 from linkage.custody import ledger, transfer
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault

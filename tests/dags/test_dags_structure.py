@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests_dags_ids import ALL, BY_SITE  # type: ignore[import-not-found]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
