@@ -3,7 +3,8 @@ PYTHON ?= python3.11
 PYTHON := $(shell command -v $(PYTHON) >/dev/null 2>&1 && echo $(PYTHON) || echo python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
-UV     := $(BIN)/uv
+# A council network often has its own certificate authority: trust what the system trusts.
+UV     := $(BIN)/uv --system-certs
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export LINKAGE_HOME ?= $(CURDIR)/.sandbox
 export PYTHONDONTWRITEBYTECODE =
