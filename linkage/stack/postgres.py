@@ -19,6 +19,7 @@ DATABASES: tuple[str, ...] = ("linkage", "airflow")
 _NOBODY = 65534
 # What `nobody` needs so that a data folder below a 0700 folder of root can be reached; the narrower one first.
 # Containers often lack the first.
+_SETPCAP = 8
 _REACH: tuple[tuple[str, int], ...] = (("dac_read_search", 2), ("dac_override", 1))
 
 
@@ -46,6 +47,9 @@ def unprivileged() -> list[str]:
     held = _effective_capabilities()
     reach = next((name for name, bit in _REACH if held >> bit & 1), None)
     keep = f"-all,+{reach}" if reach else "-all"
+    if reach and held >> _SETPCAP & 1:
+        # Without it access(2), by which initdb looks for postgres, ignores what is kept: programs may lie out of reach too.
+        prefix.append("--securebits=+no_setuid_fixup")
     return [*prefix, f"--inh-caps={keep}", f"--ambient-caps={keep}"]
 
 

@@ -21,6 +21,7 @@ def _told(house, holding) -> dict:
 
 
 def test_after_destruction_nothing_is_left_and_one_certificate_says_so(house) -> None:
+    """D7, D8: the key is gone at once, not scheduled to go."""
     held = house.put()
     destruction.destroy(held.id, "a test", horizon=LATER)
     assert house.versions(held) == 0
@@ -105,6 +106,7 @@ def test_nothing_is_certified_while_a_copy_is_left(doubled_house) -> None:
 
 
 def test_nothing_is_certified_while_the_key_still_opens(doubled_house) -> None:
+    """D7."""
     house = doubled_house
     held = house.put()
     house.world.keeps_keys = True
@@ -126,6 +128,7 @@ def test_an_unreachable_store_loses_nothing_and_the_next_run_completes(doubled_h
 
 
 def test_a_certificate_names_all_that_d9_asks_for(house) -> None:
+    """D9; and D15: what was made under the simulated clock says so."""
     held = house.put(label="police 2022-10-03")
     destruction.destroy(held.id, "its deadline", operator="the sweep")
     told = _told(house, held)

@@ -20,6 +20,7 @@ def test_a_house_in_order_has_no_differences(house) -> None:
 
 
 def test_an_object_nobody_owns_is_an_incident(house) -> None:
+    """D14: from the stores to the register."""
     objects.client("dwp").put("dwp-vault", "holdings/hld_unknown/x/00001", b"left behind")
     found = reconcile()
     assert found.unowned == ("dwp-vault/holdings/hld_unknown/",)
@@ -35,6 +36,7 @@ def test_a_copy_restored_after_its_destruction_is_an_incident(house) -> None:
 
 
 def test_a_holding_whose_objects_are_missing_is_an_incident(house) -> None:
+    """D14: from the register to the stores."""
     held = house.put()
     objects.client("authority").purge("authority-vault", held.prefix)
     assert reconcile().missing == (held.id,)

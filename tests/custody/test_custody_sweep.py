@@ -43,7 +43,7 @@ def test_what_is_due_after_the_next_sweep_and_its_margin_stays(house) -> None:
 
 
 def test_no_backfill_postpones_destruction(house) -> None:
-    """The later of the clock and the run's date counts."""
+    """D6: the later of the clock and the run's date counts."""
     house.put()
     house.at(date(2022, 10, 30), 12)
     assert sweep(as_of=clock.at(date(2022, 10, 4), 3, 30)).destroyed == 1
@@ -167,6 +167,7 @@ def test_the_watchdog_is_quiet_after_a_sweep_and_barks_without_one(house) -> Non
 
 
 def test_the_watchdog_barks_at_what_is_overdue_whatever_the_sweep_says(house) -> None:
+    """D13."""
     held = house.put("dwp", "match_working")
     house.at(date(2022, 11, 1))
     assert any("past its target" in problem for problem in watch().problems)

@@ -77,6 +77,7 @@ def test_the_sender_cannot_open_what_it_sealed(house) -> None:
     ],
 )
 def test_what_the_policy_does_not_allow_does_not_leave(house, rule: str, other: dict) -> None:
+    """N3, N14, N17."""
     with pytest.raises(FlowRefused, match=rule):
         send(**other)
     assert objects.client("ons-relay").versions("ons-relay-inbox") == []

@@ -26,6 +26,7 @@ def test_a_frame_comes_out_as_it_went_in(house) -> None:
 
 
 def test_the_object_store_never_sees_the_content(house) -> None:
+    """N11."""
     held = house.put(data=b"a very plain text")
     listing = objects.client("authority").versions("authority-vault", held.prefix)
     bodies = [objects.client("authority").get("authority-vault", one.key) for one in listing]

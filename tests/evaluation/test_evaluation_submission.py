@@ -115,6 +115,7 @@ def test_anything_more_in_the_identity_file_is_refused(extra: str) -> None:
     ("extra", "rule"), [("surname", "N13"), ("health", "N7"), ("nhs_number", "N7"), ("shoe", "N3")]
 )
 def test_the_attribute_file_refuses_identifiers_health_and_anything_unlisted(extra: str, rule: str) -> None:
+    """N3, N7, N13."""
     frame = prepare(cohort(), set()).attribute_file.with_columns(pl.lit("x").alias(extra))
     with pytest.raises(FlowRefused, match=rule):
         require_attribute_file(frame)

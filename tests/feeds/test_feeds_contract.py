@@ -55,6 +55,7 @@ def test_names_of_professionals_and_single_feed_numbers_are_not_kept() -> None:
 
 
 def test_an_unknown_feed_is_a_misuse_that_lists_the_feeds() -> None:
+    """N1."""
     with pytest.raises(Misuse, match="case_management"):
         loading.load("gas_bills")
 

@@ -62,7 +62,7 @@ def test_a_table_of_large_counts_passes_and_leaves_rounded_with_totals_of_rounde
 
 
 def test_a_small_count_fails_and_is_hidden_together_with_a_second_cell() -> None:
-    """R2, R3: one hidden cell in a row with a total would be the total less the rest."""
+    """R2, R3, N16: one hidden cell in a row with a total would be the total less the rest."""
     verdict = check_release(SMALL)
     assert not verdict.passed
     assert ("R2", "below_threshold") in reasons(verdict)

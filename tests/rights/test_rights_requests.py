@@ -37,7 +37,7 @@ def carried(kind: str, **more: Any) -> tuple[str, dict[str, Any], list[str]]:
 
 
 def test_a_copy_has_the_persons_rows_of_every_store_and_none_of_the_twins(town) -> None:
-    """S1: deliveries, census, quarantine, a refused file, the people list, evidence and the family's line."""
+    """N21, S1: deliveries, census, quarantine, a refused file, the people list, evidence and the family's line."""
     _, answer, _ = carried("access")
     origins = [section["origin"] for section in answer["sections"]]
     for wanted in (
@@ -200,7 +200,7 @@ def test_a_correction_that_cannot_be_right_is_refused_before_it_is_kept(town, wr
 
 
 def test_after_erasure_nothing_of_the_person_is_left_and_nothing_of_the_twin_is_lost(town) -> None:
-    """S2, D7: every holding is rewritten or gone, and what held the person is certified as destroyed."""
+    """N21, S2, D7: every holding is rewritten or gone, and what held the person is certified as destroyed."""
     mina = town.everything().count("Mina")
     held = {one.id for name in ("delivery", "quarantine", "people") for one in town.vault.find(name, superseded=True)}
     number, answer, _ = carried("erase")
