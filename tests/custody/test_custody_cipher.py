@@ -36,6 +36,7 @@ def _parts() -> tuple[bytes, list[bytes]]:
     ids=["swapped", "dropped", "doubled", "truncated", "emptied", "flipped"],
 )
 def test_a_harmed_part_does_not_open(harm) -> None:
+    """N11."""
     key, parts = _parts()
     with pytest.raises(CheckFailed, match="hld_a: part"):
         cipher.unseal(key, "hld_a", harm(parts))

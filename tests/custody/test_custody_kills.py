@@ -93,6 +93,7 @@ def test_a_relay_that_dies_delivers_once_and_keeps_nothing(real_house, point: st
 
 @pytest.mark.parametrize("point", [*faults.POINTS["destroy"], *faults.POINTS["sweep"]])
 def test_a_sweep_that_dies_is_completed_by_the_next_with_one_certificate_each(real_house, point: str) -> None:
+    """D7: killed anywhere and run again, it completes."""
     made = [real_house.put(), real_house.put()]
     real_house.at(date(2022, 10, 30), 3, 30)
     assert _dies_at(point, sweep)

@@ -140,6 +140,30 @@ def test_a_department_request_never_outlives_the_programme(programme: policy.Pro
     assert told.legal == datetime(2022, 12, 1, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("department", ["dwp", "moj", "dfe"])
+def test_whatever_a_department_holds_of_the_cohort_goes_within_a_month(
+    programme: policy.Programme, department: str
+) -> None:
+    """N10: only its own register, which is not made from the cohort, stays longer."""
+    held = {name for name, dataset in programme.file.dataset.items() if department in dataset.stores}
+    assert held == {"department_request", "match_working", "department_register"}
+    for name in held - {"department_register"}:
+        told = programme.deadline(name, DELIVERY_DAY)
+        assert told.legal is not None
+        assert told.legal <= datetime(2022, 11, 3, 10, tzinfo=UTC)
+
+
+def test_mhclg_is_sent_released_tables_and_nothing_else(programme: policy.Programme) -> None:
+    """N16: neither the research file nor unreleased tables, whoever sends them."""
+    for name in set(programme.file.dataset) - {"released_tables"}:
+        for sender in programme.stores:
+            with pytest.raises(FlowRefused, match="N17"):
+                programme.require_flow(sender, "mhclg", name, [], DELIVERY_DAY)
+        with pytest.raises(FlowRefused, match="N13"):
+            programme.may_hold("mhclg", name)
+    assert programme.require_flow("ons-research", "mhclg", "released_tables", ["status"], DELIVERY_DAY).lawful_basis
+
+
 def test_a_family_list_goes_28_days_after_its_successor(programme: policy.Programme) -> None:
     """D16"""
     current = programme.deadline("family_list", DELIVERY_DAY)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from linkage import clock
-from linkage.stack import leftovers, lifecycle, ports
+from linkage.stack import leftovers, lifecycle, ports, postgres
 from linkage.stack.launch import read_env
 from linkage.stack.layout import MARK, SOCKET_PATH_LIMIT, Layout
 from linkage.stack.principals import all_principals
@@ -141,3 +141,14 @@ def test_leftovers_are_this_homes_processes_and_nobody_elses(tmp_path: Path) -> 
     finally:
         leftovers.end(other)
         children[1].wait(5)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sheds its rights")
+def test_postgres_programs_below_a_folder_only_root_may_enter_can_still_be_run(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    program = closed / "program"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    # `test -x` asks access(2), as initdb does for the postgres beside it.
+    assert subprocess.run([*postgres.unprivileged(), "/usr/bin/test", "-x", str(program)], check=False).returncode == 0
