@@ -10,7 +10,7 @@ export LINKAGE_HOME ?= $(CURDIR)/.sandbox
 export PYTHONDONTWRITEBYTECODE =
 RUN_FLAGS := $(if $(ONCE),--once,)
 
-.PHONY: setup run test check bench lock clean-sandbox fmt docs
+.PHONY: setup run test lint check bench lock clean-sandbox fmt docs
 
 setup: $(VENV)/.ready
 
@@ -27,17 +27,20 @@ run: setup
 	@$(BIN)/linkage sandbox run $(RUN_FLAGS)
 
 clean-sandbox:
-	@if [ -x $(BIN)/linkage ]; then $(BIN)/linkage stack stop --quiet || true; fi
-	@rm -rf .sandbox
+	@if [ -x $(BIN)/linkage ]; then $(BIN)/linkage stack stop; fi
+	@# Only a folder that a stack made is removed, whatever LINKAGE_HOME says.
+	@if [ -e "$(LINKAGE_HOME)/stack.lock" ]; then rm -rf "$(LINKAGE_HOME)"; fi
 
-check: setup
+lint: setup
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy linkage
+
+check: lint
 	@$(BIN)/python -m pytest -m "not servers and not airflow and not system and not gx"
 
-test: setup
+test: setup lint
 	@$(BIN)/python -m pytest
 
 bench: setup

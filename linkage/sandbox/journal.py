@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from linkage.errors import Misuse
+
 _FILE = "journal.json"
 
 
@@ -21,6 +23,16 @@ class Journal:
         self.done: list[str] = told.get("done", [])
         self.seconds: dict[str, float] = told.get("seconds", {})
         self.match: dict[str, dict[str, Any]] = told.get("match", {})
+        self._clock: str | None = told.get("clock")
+
+    def require_clock(self, clock: str) -> None:
+        """Refuse (D15) to go on under another clock: what was made in 2022 by one would be years overdue by the other."""
+        if self._clock is not None and self._clock != clock:
+            raise Misuse(
+                f"D15: this sandbox was begun with the {self._clock} clock; `make clean-sandbox` first, "
+                "or set LINKAGE_HOME to another folder"
+            )
+        self._clock = clock
 
     @contextmanager
     def stage(self, name: str) -> Iterator[bool]:
@@ -37,5 +49,6 @@ class Journal:
     def save(self) -> None:
         """Write the journal in one step, so that a killed run leaves the old one or the new one."""
         fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps({"done": self.done, "seconds": self.seconds, "match": self.match}, indent=1))
+        told = {"clock": self._clock, "done": self.done, "seconds": self.seconds, "match": self.match}
+        fresh.write_text(json.dumps(told, indent=1))
         fresh.replace(self._path)

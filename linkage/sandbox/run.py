@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from linkage import settings, stack
-from linkage.errors import LinkageError
+from linkage.errors import CheckFailed, LinkageError
 from linkage.sandbox import play, summary
 from linkage.sandbox.airflow_api import Airflow
 from linkage.sandbox.journal import Journal
@@ -26,9 +26,12 @@ def run(once: bool) -> int:
     mode: Literal["real", "sandbox"] = "real" if os.environ.get("LINKAGE_CLOCK") == "real" else "sandbox"
     begun = time.monotonic()
     try:
+        Journal(conf.home).require_clock(mode)
         addresses = stack.start(conf.home, airflow=True, clock=mode)
         os.environ["LINKAGE_CLOCK"] = mode
         journal = Journal(conf.home)
+        journal.require_clock(mode)
+        console.print(f"Airflow: {addresses.ui_url}")
         journal.seconds["stack"] = round(time.monotonic() - begun, 1)
         with console.status("Waiting for Airflow to read the DAGs") as status:
             stage = _stage(addresses, journal, status)
@@ -38,6 +41,9 @@ def run(once: bool) -> int:
         path = summary.write(told)
         show(told, addresses)
         console.print(f"Summary: {path}")
+        wrong = shortcomings(told)
+        if wrong:
+            raise CheckFailed("; ".join(wrong))
         if not once:
             _stay()
     except KeyboardInterrupt:
@@ -48,6 +54,20 @@ def run(once: bool) -> int:
     finally:
         stack.stop(conf.home)
     return 0
+
+
+def shortcomings(told: dict[str, Any]) -> list[str]:
+    """What in a summary must not be: a promise broken, a certificate that does not verify, a ledger that does not hold."""
+    wrong = []
+    if told["holdings"]["overdue"]:
+        wrong.append(f"{told['holdings']['overdue']} holdings are overdue (D1, D3)")
+    if told["certificates"]["verified"] != told["certificates"]["issued"]:
+        wrong.append("not every certificate verifies (D9)")
+    if not told["ledger"]["ok"]:
+        wrong.append("the ledger does not verify (D11)")
+    if told["clock"] == "simulated" and not told["refused_after_deadline"]:
+        wrong.append("no submission was refused after the programme's close (D3)")
+    return wrong
 
 
 def show(told: dict[str, Any], addresses: StackAddresses) -> None:
@@ -73,8 +93,10 @@ def show(told: dict[str, Any], addresses: StackAddresses) -> None:
     table.add_row("Ledger", f"{told['ledger']['entries']} entries, {'unbroken' if told['ledger']['ok'] else 'BROKEN'}")
     for one in told["refusals"]:
         table.add_row("Refused", f"{one['rule']}: {one['flow']} on {one['date']}; the programme is closed")
+    if told["clock"] == "real" and told["refusals"]:
+        table.add_row("", "That is the promise kept, not a fault: Early Help goes on, the evaluation is over.")
     console.print(table)
-    console.print(f"Airflow: {addresses.ui_url}")
+    console.print(f"Look at it: {addresses.ui_url}")
     for user, password in addresses.users.items():
         console.print(f"  log in as [bold]{user}[/bold] with {password}", highlight=False)
 

@@ -152,6 +152,7 @@ def test_a_departments_certificate_counts_nobody(house) -> None:
 
 
 def test_a_certificate_is_checked_offline_and_an_edited_one_fails(house) -> None:
+    """D9: signature and place in the ledger."""
     held = house.put()
     document = destruction.destroy(held.id, "a test").document
     key = keys.service("authority").public_key("sign-verifier-authority")

@@ -177,6 +177,16 @@ def test_raw_deliveries_and_quarantine_go_after_28_days(programme: policy.Progra
         assert programme.deadline(dataset, DELIVERY_DAY).legal.date() == date(2022, 10, 31)
 
 
+@pytest.mark.parametrize(
+    ("dataset", "gone_on"), [("issue_evidence", date(2023, 10, 3)), ("rights_request", date(2023, 4, 3))]
+)
+def test_evidence_goes_after_twelve_months_and_a_request_after_six(
+    programme: policy.Programme, dataset: str, gone_on: date
+) -> None:
+    """D16, S4: the notice names no period, so the authority does."""
+    assert programme.deadline(dataset, DELIVERY_DAY).legal.date() == gone_on
+
+
 def test_every_class_of_data_has_a_deadline_or_a_rule_that_says_why_not(programme: policy.Programme) -> None:
     """D5"""
     for name, dataset in programme.file.dataset.items():

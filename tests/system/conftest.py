@@ -32,7 +32,9 @@ class Sandbox:
 
     def start(self) -> subprocess.Popen[str]:
         """`make run ONCE=1`, without the installing; its output goes to a file outside the home."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("LINKAGE_", "AIRFLOW_"))}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("LINKAGE_", "AIRFLOW_"))
+        }
         environment["LINKAGE_HOME"] = str(self.home)
         if self.clock == "real":
             environment["LINKAGE_CLOCK"] = "real"

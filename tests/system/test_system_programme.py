@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from conftest import Sandbox, end  # type: ignore[import-not-found]
 
@@ -106,7 +108,9 @@ def test_the_partners_folders_are_empty(played: Sandbox) -> None:
 
 def test_department_logs_count_nobody(played: Sandbox) -> None:
     """N10, D10: no number of people, requested, matched or returned, in any log of a department's run."""
-    numbers = {str(played.summary["match"][name][key]) for name in ("dwp", "moj", "dfe") for key in ("requested", "matched")}
+    numbers = {
+        str(played.summary["match"][name][key]) for name in ("dwp", "moj", "dfe") for key in ("requested", "matched")
+    }
     numbers |= {f"{int(number):,}" for number in numbers}
     logs = [path for path in (played.home / "airflow" / "logs").rglob("*.log") if "department_match" in str(path)]
     assert len(logs) >= 9
@@ -139,3 +143,45 @@ def test_no_process_of_the_stack_is_left(played: Sandbox) -> None:
         if b"LINKAGE_STACK=" + mark in environment:
             left.append(process.parent.name)
     assert left == []
+
+
+@pytest.fixture(scope="module")
+def ui(played: Sandbox) -> Iterator[embedded.StackAddresses]:
+    """Airflow up again over the played programme."""
+    yield embedded.start(played.home, airflow=True, clock="sandbox", tell=lambda _: None)
+    embedded.stop(played.home)
+
+
+ROUTES = ("/retention/", "/retention/?state=destroyed", "/retention/?state=overdue", "/retention/holdings.json")
+
+
+def token(ui: embedded.StackAddresses, user: str) -> dict[str, str]:
+    body = {"username": user, "password": ui.users[user]}
+    answer = httpx.post(f"{ui.ui_url}/auth/token", json=body, timeout=30)
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_retention_page_is_for_those_who_may_read_the_sweeps_logs(ui: embedded.StackAddresses, route: str) -> None:
+    """N20: anonymous 401, the wrong role 403, governance 200."""
+    assert httpx.get(ui.ui_url + route, timeout=30).status_code == 401
+    assert httpx.get(ui.ui_url + route, headers=token(ui, "approver"), timeout=30).status_code == 403
+    assert httpx.get(ui.ui_url + route, headers=token(ui, "governance"), timeout=30).status_code == 200
+
+
+def test_the_retention_page_has_no_route_without_a_guard(ui: embedded.StackAddresses) -> None:
+    """N20: no schema, no documentation, nothing anonymous."""
+    for route in ("/retention/docs", "/retention/openapi.json", "/retention/redoc", "/retention/nothing"):
+        assert httpx.get(ui.ui_url + route, timeout=30).status_code in {401, 404}
+
+
+def test_the_retention_page_shows_what_the_register_says(ui: embedded.StackAddresses, played: Sandbox) -> None:
+    """D9, D13"""
+    told = httpx.get(
+        f"{ui.ui_url}/retention/holdings.json?state=destroyed", headers=token(ui, "governance"), timeout=30
+    )
+    assert told.json()["total"] == played.summary["holdings"]["destroyed"]
+    assert all(row["certificate"] for row in told.json()["rows"])
+    page = httpx.get(f"{ui.ui_url}/retention/", headers=token(ui, "governance"), timeout=30).text
+    assert "Nothing is overdue." in page
+    assert "The clock is simulated" in page
