@@ -127,4 +127,4 @@ def _line(row: HoldingRow, certificate: str | None) -> HoldingLine:
 
 
 def _london(moment: datetime | None) -> str | None:
-    return moment.astimezone(LONDON).strftime("%d %B %Y %H:%M") if moment else None
+    return moment.astimezone(LONDON).strftime("%-d %b %Y %H:%M") if moment else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import date, timedelta
 
@@ -161,6 +162,18 @@ def test_a_certificate_is_checked_offline_and_an_edited_one_fails(house) -> None
     assert not certificate.genuine(document.replace("raw_28_days", "raw_99_days"), key)
     assert not certificate.genuine(document, bytes(32))
     assert not certificate.genuine("{}")
+
+
+def test_a_certificate_that_points_at_another_entry_of_the_ledger_does_not_hold(house) -> None:
+    """D9: even well signed, it must prove that the ledger tells of this very destruction."""
+    one, other = (destruction.destroy(house.put().id, "a test").document for _ in range(2))
+    outer, told = json.loads(one), certificate.read(one)
+    text = json.dumps({**told, "ledger": certificate.read(other)["ledger"]})
+    signature = keys.service("verifier-authority").sign("sign-verifier-authority", text.encode())
+    assert certificate.genuine(one)
+    assert not certificate.genuine(
+        json.dumps({**outer, "certificate": text, "signature": base64.b64encode(signature).decode()})
+    )
 
 
 def test_a_certificate_over_a_copy_that_came_back_no_longer_counts_as_verified(house) -> None:

@@ -87,6 +87,15 @@ def test_what_is_not_a_csv_table_is_refused_without_quoting_it(
     assert {finding["rule"] for finding in told["findings"]} == {"R1"}
 
 
+@pytest.mark.parametrize("name", ["t.xlsx", "t.parquet", "t"])
+def test_a_file_type_nobody_allowed_is_denied_whatever_it_holds(tmp_path: Path, spec: Path, name: str) -> None:
+    """R1."""
+    (tmp_path / name).write_text(LARGE)
+    told, error = run(tmp_path / name, "--spec", spec)
+    assert isinstance(error, CheckFailed)
+    assert told["findings"] == [{"rule": "R1", "reason": "file_type_not_allowed"}]
+
+
 def test_the_example_in_the_manual_works(tmp_path: Path) -> None:
     """docs/release.md shows a table and its spec; they must pass as written."""
     manual = (Path(__file__).parents[2] / "docs" / "release.md").read_text(encoding="utf-8")
