@@ -14,6 +14,7 @@ from linkage.custody import faults, keys, ledger, verification
 from linkage.custody.models import CertificateRow, Holding, StepRow, holder_of
 from linkage.custody.register import Register, row_of
 from linkage.errors import CheckFailed, LinkageError
+from linkage.policy.schema import DEPARTMENTS
 
 SCHEMA = 1
 STANDARD = "NIST SP 800-88r2, cryptographic erase; then deletion of every object version"
@@ -151,7 +152,7 @@ def _document(holding: Holding, steps: Mapping[str, Mapping[str, Any]], proof: M
         "simulated_clock": holding.simulated or clock.is_simulated(),
         "ledger": proof,
     }
-    if holding.rows is not None and holder_of(holding.store) not in ("dwp", "moj", "dfe"):
+    if holding.rows is not None and holder_of(holding.store) not in DEPARTMENTS:
         told["rows"] = holding.rows
     return told
 

@@ -12,9 +12,10 @@ from linkage.custody import destruction, faults, keys, ledger, objects, sealing
 from linkage.custody.models import Holding, HoldingRow, holder_of
 from linkage.custody.register import Register, register_key, row_of
 from linkage.custody.sealing import Manifest
-from linkage.custody.vault import DEPARTMENTS, holding_facts, kek_date, kek_name, link_parents, require_future
+from linkage.custody.vault import holding_facts, kek_date, kek_name, link_parents, require_future
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, LinkageError
 from linkage.policy import Deadline
+from linkage.policy.schema import DEPARTMENTS
 
 _SKEW = timedelta(minutes=5)
 _FORWARDED = "it was forwarded; the relay keeps no copy"

@@ -18,6 +18,7 @@ from linkage.custody import keys, merkle, objects
 from linkage.custody.models import LedgerRow, holder_of
 from linkage.custody.register import Register, hold_lock
 from linkage.errors import CheckFailed, Misuse
+from linkage.policy.schema import DEPARTMENTS
 
 WITNESS_BUCKET = "ledger-witness"
 WITNESS_KEY = "sign-witness"
@@ -26,7 +27,6 @@ _PERSONAL = {"name", "names", "forename", "surname", "nino", "date_of_birth", "d
 _PERSONAL |= {"uprn", "upn", "nhs_number", "person", "person_ref", "person_token"}
 _COUNTS = {"rows", "people", "persons", "families", "matched", "requested", "returned", "records", "cohort"}
 _NINO = re.compile(r"(?i)\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]?\b")
-_DEPARTMENTS = ("dwp", "moj", "dfe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ def _require_batch_level(facts: Mapping[str, Any]) -> None:
         raise CheckFailed(f"D10: the ledger takes no facts about a person ({', '.join(personal)})")
     places = [str(facts.get(key) or "") for key in ("store", "holder", "sender", "recipient")]
     counts = sorted(_COUNTS.intersection(facts))
-    if counts and any(holder_of(place) in _DEPARTMENTS for place in places):
+    if counts and any(holder_of(place) in DEPARTMENTS for place in places):
         raise CheckFailed(f"D10: at a department the ledger takes no count of persons ({', '.join(counts)})")
     if _NINO.search(json.dumps(list(facts.values()), default=str)):
         raise CheckFailed("D10: the ledger takes no National Insurance number")

@@ -15,8 +15,9 @@ from linkage import clock, policy
 from linkage.custody import cipher, faults, keys, ledger, objects
 from linkage.custody.models import Holding, holder_of
 from linkage.custody.register import Register, deadline_of, register_key
-from linkage.custody.vault import DEPARTMENTS, Vault, kek_date, kek_name, parquet, require_future
+from linkage.custody.vault import Vault, kek_date, kek_name, parquet, require_future
 from linkage.errors import CheckFailed, FlowRefused
+from linkage.policy.schema import DEPARTMENTS
 
 if TYPE_CHECKING:
     import polars as pl

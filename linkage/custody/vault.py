@@ -19,11 +19,10 @@ from linkage.custody.models import Holding, HoldingRow, ParentRow, holder_of
 from linkage.custody.register import Register, deadline_of, register_key, row_of
 from linkage.errors import CheckFailed, FlowRefused
 from linkage.policy import Deadline
+from linkage.policy.schema import DEPARTMENTS
 
 if TYPE_CHECKING:
     import polars as pl
-
-DEPARTMENTS = ("dwp", "moj", "dfe")
 
 
 class Vault:

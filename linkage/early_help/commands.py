@@ -43,8 +43,8 @@ def _accepted(folder: Path, day: date) -> dict[str, pl.DataFrame]:
     from rich.console import Console
     from rich.progress import Progress
 
-    from linkage.early_help.criteria import FEEDS
     from linkage.early_help.deliveries import read_deliveries
+    from linkage.feeds import FEEDS
 
     accepted: dict[str, pl.DataFrame] = {}
     lines = []

@@ -7,32 +7,20 @@ import tomllib
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from linkage import settings
 from linkage.errors import FlowRefused
+from linkage.feeds import Feed
 from linkage.policy.mistakes import PolicyMistake, line_of
 
 ISSUES = ("crime_asb", "school_attendance", "children_need_help", "work_finance", "domestic_abuse", "health")
 """The six issues of the privacy notice, in its order (N2)."""
 
 Role = Literal["adult", "child", "expectant_parent", "non_resident_parent"]
-Feed = Literal[
-    "case_management",
-    "schools",
-    "children_services",
-    "police",
-    "probation",
-    "housing",
-    "jobcentre",
-    "health",
-    "referrals",
-]
-FEEDS: tuple[str, ...] = get_args(Feed)
-"""The partners' feeds (N1)."""
 
 Ages = tuple[Annotated[int, Field(ge=0, le=120)], Annotated[int, Field(ge=0, le=120)]]
 ListColumn = Literal["person_ref", "family_ref", "role"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from linkage.early_help.criteria import FEEDS
 from linkage.errors import Misuse
+from linkage.feeds import FEEDS
 
 _NAME = re.compile(r"(?P<feed>[a-z_]+)_(?P<day>\d{4}-\d{2}-\d{2})\.(csv|xml)")
 MANIFEST_SUFFIX = ".manifest.json"

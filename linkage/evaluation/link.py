@@ -14,9 +14,9 @@ from linkage.errors import CheckFailed
 from linkage.evaluation.deidentify import deidentify
 from linkage.evaluation.linked import carry_forward, join_returns, link_index, remember
 from linkage.matching.match import match
+from linkage.policy.schema import DEPARTMENTS
 
 LINKER, RESEARCH = "ons-linker", "ons-research"
-DEPARTMENTS = ("dwp", "moj", "dfe")
 
 
 def waves_to_link() -> list[str]:

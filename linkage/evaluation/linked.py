@@ -9,9 +9,10 @@ import polars as pl
 from linkage.errors import CheckFailed, FlowRefused
 from linkage.evaluation import schemas
 from linkage.evaluation.department import require_return
-from linkage.evaluation.schemas import DEPARTMENTS, require_columns, require_unique
+from linkage.evaluation.schemas import require_columns, require_unique
 from linkage.evaluation.submission import REFS, require_attribute_file
 from linkage.identifiers.split import fresh_refs
+from linkage.policy.schema import DEPARTMENTS
 
 INDEX = ("research_id", "attribute_ref", *(f"{department}_ref" for department in DEPARTMENTS))
 

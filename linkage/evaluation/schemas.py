@@ -13,9 +13,9 @@ import polars as pl
 
 from linkage import settings
 from linkage.errors import CheckFailed, FlowRefused, Misuse
+from linkage.policy.schema import DEPARTMENTS
 
 FILE = "evaluation_schemas.toml"
-DEPARTMENTS = ("dwp", "moj", "dfe")  # N7 names these three and nobody else
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ import polars as pl
 
 from linkage.errors import FlowRefused, Misuse
 from linkage.evaluation import schemas
-from linkage.evaluation.schemas import DEPARTMENTS, require_columns, require_no_health, require_unique
+from linkage.evaluation.schemas import require_columns, require_no_health, require_unique
 from linkage.identifiers.split import fresh_refs
+from linkage.policy.schema import DEPARTMENTS
 
 RECIPIENTS = ("identity", "linker", "attribute", *DEPARTMENTS)
 REFS = tuple(f"{recipient}_ref" for recipient in RECIPIENTS)

@@ -16,13 +16,13 @@ from linkage.evaluation import gate
 from linkage.evaluation.cohort import build_cohort
 from linkage.evaluation.submission import SubmissionPack, prepare
 from linkage.identifiers.standardise import standardise
+from linkage.policy.schema import DEPARTMENTS
 from linkage.tokens import rules
 from linkage.tokens.audit import audit, budget_for, drop_over_frequent
 from linkage.tokens.keys import LinkageKey, recipient_key
 from linkage.tokens.tokenise import tokenise
 
 STORE = "authority"
-DEPARTMENTS = ("dwp", "moj", "dfe")
 RECIPIENTS = ("ons-identity", "ons-research", "ons-linker", *DEPARTMENTS)
 KEY_IN_TRANSIT = "linkage_key"
 

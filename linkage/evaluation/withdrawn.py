@@ -21,7 +21,7 @@ from linkage.custody.vault import Vault
 from linkage.errors import FlowRefused
 from linkage.evaluation import suppression
 from linkage.evaluation.deidentify import deidentify
-from linkage.evaluation.schemas import DEPARTMENTS
+from linkage.policy.schema import DEPARTMENTS
 
 IDENTITY: Final = "ons-identity"
 LINKER: Final = "ons-linker"

@@ -12,20 +12,10 @@ from linkage.custody import ledger
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import Misuse
+from linkage.feeds import FEEDS
 from linkage.feeds.check import CheckedDelivery, check_delivery
 from linkage.feeds.reasons import sentence
 
-FEEDS = (
-    "case_management",
-    "schools",
-    "children_services",
-    "police",
-    "probation",
-    "housing",
-    "jobcentre",
-    "health",
-    "referrals",
-)
 STORE = "authority"
 MANIFEST_SUFFIX = ".manifest.json"
 

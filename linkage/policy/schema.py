@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+DEPARTMENTS = ("dwp", "moj", "dfe")
+"""The departments whose records are joined: N7 names these three and nobody else."""
+
 Cites = Annotated[list[str], Field(default_factory=list)]
 
 

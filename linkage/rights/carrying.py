@@ -12,7 +12,7 @@ from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed
 from linkage.evaluation import schemas as evaluation_schemas
-from linkage.evaluation.schemas import DEPARTMENTS
+from linkage.policy.schema import DEPARTMENTS
 from linkage.rights import amend, copies, withdrawal
 from linkage.rights.figures import load as figures
 from linkage.rights.trace import STORE, Trace, trace

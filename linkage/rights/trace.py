@@ -11,8 +11,7 @@ import polars as pl
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.early_help.people import CASE, CENSUS, case_people, link_people
-from linkage.feeds import receipt
-from linkage.feeds.receipt import FEEDS
+from linkage.feeds import FEEDS, receipt
 from linkage.rights import person
 from linkage.rights.person import PERHAPS, THEIRS
 

@@ -10,6 +10,7 @@ from linkage import clock, policy
 from linkage.custody import destruction, transfer
 from linkage.custody.vault import Vault
 from linkage.evaluation import suppression, withdrawn
+from linkage.policy.schema import DEPARTMENTS
 from linkage.rights.trace import STORE, Trace
 from linkage.rights.whereabouts import WaveState
 from linkage.tokens.audit import audit, budget_for
@@ -66,7 +67,7 @@ def _notify(known: Trace, state: WaveState, number: str) -> tuple[list[str], lis
     answer = [
         f"Wave {state.wave}: ONS is told to take you out of its crosswalk, tokens, linked file and research file. It "
         "can, because the crosswalk is still held. Anonymous tables that were published before stay as they are.",
-        *(place.sentence() for place in state.places if place.recipient in ("dwp", "moj", "dfe")),
+        *(place.sentence() for place in state.places if place.recipient in DEPARTMENTS),
     ]
     sent = [_send("ons-linker", _for_linker(known, state), state.wave, number)]
     letters = []

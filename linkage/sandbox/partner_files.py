@@ -10,6 +10,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from linkage.feeds import FEEDS
 from linkage.sandbox.attendance import attendance_rows
 from linkage.sandbox.broken_rows import BREAKS, CENSUS_BREAKS, with_broken_rows
 from linkage.sandbox.cin_census import census, gender_code
@@ -18,17 +19,6 @@ from linkage.sandbox.plants import COLUMNS
 from linkage.sandbox.population import Population
 from linkage.sandbox.spelling import P_COLUMNS, PARTNERS, as_spelt, person_refs
 
-FEEDS = (
-    "case_management",
-    "schools",
-    "children_services",
-    "police",
-    "probation",
-    "housing",
-    "jobcentre",
-    "health",
-    "referrals",
-)
 _OWN_COLUMNS: dict[str, tuple[str, ...]] = {
     "case_management": ("family_ref", "role", "education_status", "status", "assessed_on", "key_worker"),
     "schools": (

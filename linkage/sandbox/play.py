@@ -9,6 +9,7 @@ from typing import Any
 
 from linkage import clock, policy, settings
 from linkage.custody.vault import Vault
+from linkage.policy.schema import DEPARTMENTS
 from linkage.sandbox import quality
 from linkage.sandbox.airflow_api import Airflow
 from linkage.sandbox.journal import Journal
@@ -16,7 +17,6 @@ from linkage.sandbox.partner_files import partner_deliveries
 from linkage.sandbox.population import Population, make_population
 from linkage.sandbox.registers import Register, department_registers
 
-DEPARTMENTS = ("dwp", "moj", "dfe")
 REGISTER_SIZE = 8_000
 DELIVERY_DAY, MONTH_DAY = date(2022, 10, 3), date(2022, 10, 31)
 LAST_DAY, CLOSED_DAY = date(2022, 11, 30), date(2022, 12, 1)

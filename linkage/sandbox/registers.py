@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from linkage.errors import Misuse
+from linkage.policy.schema import DEPARTMENTS
 from linkage.sandbox import identities
 from linkage.sandbox.columns import text_column
 from linkage.sandbox.plants import PLANTS
@@ -15,7 +16,6 @@ from linkage.sandbox.population import Population
 from linkage.sandbox.register_attributes import attributes_for
 from linkage.sandbox.register_records import IDENTIFIERS, as_registered, strangers
 
-DEPARTMENTS = ("dwp", "moj", "dfe")
 DEFAULT_SIZE = 8_000
 _ADULT_AGE, _SCHOOL_AGES, _CRIMINAL_AGE = 16, (4, 18), 10
 _DWP_COVERS, _DFE_COVERS = 0.92, 0.95

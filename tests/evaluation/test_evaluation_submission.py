@@ -191,3 +191,14 @@ def test_the_policy_itself_cannot_let_health_in(tmp_path) -> None:
     )
     with pytest.raises(Misuse, match="N7"):
         schemas.load(tmp_path / "widened.toml")
+
+
+def test_the_policy_itself_cannot_name_a_fourth_department(tmp_path) -> None:
+    """N7."""
+    text = (schemas.settings.load().policy_dir / schemas.FILE).read_text(encoding="utf-8")
+    fourth = '[department.hmrc]\ncolumns = ["ref"]\nunmatched = "unknown"\n\n[department.hmrc.inputs]\n\n'
+    (tmp_path / "widened.toml").write_text(
+        text.replace("[department.dwp]", fourth + "[department.dwp]"), encoding="utf-8"
+    )
+    with pytest.raises(Misuse, match=r"exactly dwp, moj and dfe \(N7\)"):
+        schemas.load(tmp_path / "widened.toml")

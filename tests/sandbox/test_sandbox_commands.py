@@ -9,8 +9,9 @@ import polars as pl
 import typer
 from typer.testing import CliRunner
 
+from linkage.feeds import FEEDS
 from linkage.sandbox import commands
-from linkage.sandbox.partner_files import FEEDS, partner_deliveries
+from linkage.sandbox.partner_files import partner_deliveries
 from linkage.sandbox.population import SANDBOX_AS_OF, make_population
 
 app = typer.Typer()

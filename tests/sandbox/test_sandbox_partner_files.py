@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 from defusedxml import ElementTree
 
-from linkage.feeds import loading
+from linkage.feeds import FEEDS, loading
 from linkage.feeds.check import check_delivery
 from linkage.sandbox.attendance import attendance_rows
 from linkage.sandbox.bad_deliveries import BadDelivery, bad_deliveries
 from linkage.sandbox.canaries import canaries, canary_patterns
-from linkage.sandbox.partner_files import FEEDS, Delivery, FeedTruth, feed_truth, partner_deliveries
+from linkage.sandbox.partner_files import Delivery, FeedTruth, feed_truth, partner_deliveries
 from linkage.sandbox.population import SANDBOX_AS_OF, Population, make_population
 from linkage.sandbox.terms import finished_terms
 
