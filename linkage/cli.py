@@ -54,6 +54,7 @@ _group(
     refresh=feeds.refresh,
 )
 _group("ledger", "The tamper-evident ledger.", verify=custody.ledger_verify, export=custody.ledger_export)
+_group("hold", "Legal holds.", place=custody.hold_place, lift=custody.hold_lift)
 _group("release", "The release gate.", check=release.check)
 _group("stack", "The embedded stack.", start=stack.start, stop=stack.stop, status=stack.status)
 _group(

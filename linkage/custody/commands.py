@@ -158,6 +158,26 @@ def reconcile(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+def hold_place(
+    holding: Annotated[str, typer.Argument(help="The holding's id")],
+    authority: Annotated[str, typer.Option("--authority", help="Who ordered it: a court, a regulator")],
+    scope: Annotated[str, typer.Option("--scope", help="What it covers and why; no person's name")],
+    until: Annotated[str, typer.Option("--until", help="When it ends by itself (ISO 8601)")],
+) -> None:
+    """Put a holding under a legal hold: destruction is blocked, visibly, and a breach shows as one (D12)."""
+    from linkage.custody import holds
+
+    held = holds.place(holding, authority, scope, _moment(until))
+    typer.echo(f"{held.id} is under a legal hold until {until}; it ends then, and the sweep goes on.", err=True)
+
+
+def hold_lift(holding: Annotated[str, typer.Argument(help="The holding's id")]) -> None:
+    """End a legal hold; the next sweep destroys what has fallen due meanwhile (D12)."""
+    from linkage.custody import holds
+
+    typer.echo(f"{holds.lift(holding).id} is under no legal hold any more.", err=True)
+
+
 def leaks(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders to look through")],
     canaries: Annotated[Path, typer.Option(help='JSON: {"names": [], "ninos": [], "pairs": [[dob, postcode]]}')],

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from linkage import clock, policy
+from linkage import clock, policy, settings
 from linkage.custody import objects, sealing
 from linkage.custody.models import LIVE, Holding
 from linkage.custody.objects import Version
@@ -44,14 +44,20 @@ class Reconciliation:
         return not self.incidents
 
 
+def own_stores() -> list[str]:
+    """The stores of this deployment's site: those whose holder it is, or all in the sandbox (`LINKAGE_SITE`)."""
+    site = settings.load().site
+    return sorted(store for store, holder in policy.load().stores.items() if site in ("all", holder))
+
+
 def reconcile(stores: Sequence[str] | None = None) -> Reconciliation:
-    """Compare every store's buckets with the register and record each difference as an incident (D14)."""
+    """Compare the site's buckets (or the named stores') with the register; each difference is an incident (D14)."""
     register = Register.open()
     unowned: list[str] = []
     missing: list[str] = []
     waiting: list[str] = []
     checked = 0
-    for store in stores if stores is not None else sorted(policy.load().stores):
+    for store in stores if stores is not None else own_stores():
         living = register.find(store, state=LIVE)
         checked += len(living)
         listing = objects.client(verifier_of(store))

@@ -9,9 +9,12 @@ from datetime import date
 from linkage import policy
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
+from linkage.early_help.criteria import Criteria
 from linkage.early_help.criteria import load as load_criteria
-from linkage.early_help.identify import identify_families
+from linkage.early_help.identify import Identification, identify_families
+from linkage.early_help.need_to_know import partner_list
 from linkage.errors import CheckFailed
+from linkage.feeds import FEEDS, receipt
 
 STORE = "authority"
 _LISTS = ("people", "family_list", "issue_evidence")
@@ -50,7 +53,8 @@ def identify(as_of: date) -> DailyList:
             "no delivery of case_management is in force, so there are no families to assess; deliver it first"
         )
     accepted = {feed: vault.read_frame(held.id) for feed, held in deliveries.items()}
-    found = identify_families(accepted, as_of, load_criteria())
+    criteria = load_criteria()
+    found = identify_families(accepted, as_of, criteria)
     parents = sorted(held.id for held in deliveries.values())
     sources = hashlib.sha256("+".join(parents).encode()).hexdigest()[:24]
     frames = {"people": found.people, "family_list": found.families, "issue_evidence": found.hits}
@@ -70,6 +74,7 @@ def identify(as_of: date) -> DailyList:
         for old in earlier[name]:
             if old.id != held.id and name != "issue_evidence":
                 vault.supersede(old.id, held.id)
+    made += _partner_lists(vault, found, criteria, parents, f"{as_of}:{sources}")
     families = found.families
     return DailyList(
         as_of,
@@ -81,16 +86,29 @@ def identify(as_of: date) -> DailyList:
     )
 
 
-def latest(vault: Vault, dataset_class: str) -> Holding | None:
-    """The list of this class in force, or None before the first identification."""
-    held = [one for one in vault.find(dataset_class) if one.superseded_by is None]
-    return max(held, key=lambda one: (one.label or "", one.received_at)) if held else None
+def _partner_lists(vault: Vault, found: Identification, criteria: Criteria, parents: list[str], run: str) -> list[str]:
+    """Keep each partner's need-to-know list, ready for its team; the list before is superseded (N3, N20)."""
+    made = []
+    earlier = vault.find("need_to_know_list")
+    for feed in criteria.need_to_know:
+        if feed not in set(found.links["feed"]):
+            continue
+        held = vault.put_frame(
+            partner_list(found, feed, criteria),
+            "need_to_know_list",
+            programme=policy.load().name,
+            natural_key=f"need_to_know_list:{feed}:{run}",
+            label=feed,
+            parents=parents,
+        )
+        made.append(held.id)
+        for old in earlier:
+            if old.label == feed and old.id != held.id:
+                vault.supersede(old.id, held.id)
+    return made
 
 
 def _in_force(vault: Vault) -> dict[str, Holding]:
-    newest: dict[str, Holding] = {}
-    for held in vault.find("delivery"):
-        feed = (held.natural_key or "").split(":")[0]
-        if held.superseded_by is None and (feed not in newest or (held.label or "") > (newest[feed].label or "")):
-            newest[feed] = held
-    return newest
+    """Each feed's delivery in force; a feed that never delivered is left out: "not supplied" is not "not met" (N2)."""
+    found = {feed: receipt.current(vault, feed) for feed in FEEDS}
+    return {feed: held for feed, held in found.items() if held is not None}

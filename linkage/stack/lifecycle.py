@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from linkage import clock as time_source
+from linkage import policy
 from linkage.errors import Misuse
 from linkage.settings import REPOSITORY
 from linkage.stack import airflow, bao, leftovers, ports, postgres, weed
@@ -195,6 +196,7 @@ def start(
     a simulated clock is allowed (D15). Processes left by a killed stack of this home are ended first. Safe to repeat.
     Raises DependencyUnreachable, naming the log file, when a service does not come up.
     """
+    policy.load()  # D5: a class of data without a destruction rule stops start-up
     layout = Layout.of(home).make()
     with held(layout.home / "stack.lock"):
         stack = _Stack(layout, clock, tell or _to_stderr())

@@ -31,6 +31,8 @@ def app() -> typer.Typer:
         "deadline",
         "ledger_verify",
         "ledger_export",
+        "hold_place",
+        "hold_lift",
     )
     for name in names:
         made.command(name)(getattr(commands, name))
@@ -136,3 +138,16 @@ def test_leaks_are_shown_by_place_only(doubled_house, app, tmp_path: Path) -> No
     assert "AB123456C" not in told.output
     log.write_text("nothing")
     assert _run(app, "leaks", str(log), "--canaries", str(canaries), "--json").exit_code == 0
+
+
+def test_a_legal_hold_is_placed_and_lifted_by_command(doubled_house, app) -> None:
+    """D12: it needs an authority, a scope and an end, and the sweep leaves the holding alone meanwhile."""
+    held = doubled_house.put()
+    until = (clock.now() + timedelta(days=400)).isoformat()
+    placed = _run(app, "hold-place", held.id, "--authority", "High Court", "--scope", "file 7", "--until", until)
+    assert placed.exit_code == 0, placed.output
+    assert holds.blocks(doubled_house.register.get(held.id), clock.now())
+    assert _run(app, "hold-lift", held.id).exit_code == 0
+    assert not holds.blocks(doubled_house.register.get(held.id), clock.now())
+    again = _run(app, "hold-lift", held.id)
+    assert isinstance(again.exception, CheckFailed)

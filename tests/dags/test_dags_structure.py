@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,30 @@ def test_every_dag_runs_daily_outside_the_clock_change_hour_or_follows_a_partiti
 def test_destruction_cannot_be_backfilled(everywhere: dict) -> None:
     """D6: the sweep takes scheduled and manual runs only."""
     assert everywhere["dags"]["retention_sweep"]["run_types"] == ["manual", "scheduled"]
+
+
+@pytest.mark.airflow
+def test_a_class_of_data_without_a_destruction_rule_stops_every_dag_from_loading(
+    airflow_home: Path, tmp_path: Path
+) -> None:
+    """D5: file, line and rule stand in the import error."""
+    policy = tmp_path / "policy"
+    shutil.copytree(REPOSITORY / "policy", policy)
+    programme = policy / "troubled_families_2015_2020.toml"
+    broken = programme.read_text().replace(
+        '[dataset.crosswalk]\nstores = ["ons-linker"]\nretention = "programme"\n',
+        '[dataset.crosswalk]\nstores = ["ons-linker"]\n',
+    )
+    programme.write_text(broken)
+    environment = {
+        **os.environ,
+        "LINKAGE_HOME": str(tmp_path),
+        "LINKAGE_CLOCK": "real",
+        "LINKAGE_POLICY_DIR": str(policy),
+    }
+    command = [sys.executable, "-c", _PARSE, str(DAGS), "all"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
+    told = json.loads(done.stdout.rsplit("@@", 1)[1])["all"]
+    assert told["dags"] == {}
+    assert all("dataset.crosswalk.retention" in error and "D5" in error for error in told["errors"].values())
+    assert len(told["errors"]) == len(list(DAGS.glob("*.py"))) - 1
