@@ -144,10 +144,10 @@ def test_a_legal_hold_is_placed_and_lifted_by_command(doubled_house, app) -> Non
     """D12: it needs an authority, a scope and an end, and the sweep leaves the holding alone meanwhile."""
     held = doubled_house.put()
     until = (clock.now() + timedelta(days=400)).isoformat()
-    placed = _run(app, "hold-place", held.id, "--authority", "High Court", "--scope", "file 7", "--until", until)
+    placed = _run(app, "hold_place", held.id, "--authority", "High Court", "--scope", "file 7", "--until", until)
     assert placed.exit_code == 0, placed.output
     assert holds.blocks(doubled_house.register.get(held.id), clock.now())
-    assert _run(app, "hold-lift", held.id).exit_code == 0
+    assert _run(app, "hold_lift", held.id).exit_code == 0
     assert not holds.blocks(doubled_house.register.get(held.id), clock.now())
-    again = _run(app, "hold-lift", held.id)
+    again = _run(app, "hold_lift", held.id)
     assert isinstance(again.exception, CheckFailed)
