@@ -7,7 +7,6 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv --system-certs
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export LINKAGE_HOME ?= $(CURDIR)/.sandbox
-export PYTHONDONTWRITEBYTECODE =
 RUN_FLAGS := $(if $(ONCE),--once,)
 
 .PHONY: setup run test lint check bench lock clean-sandbox fmt docs
@@ -16,7 +15,7 @@ setup: $(VENV)/.ready
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed; set PYTHON=/path/to/python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { echo "This Python has no venv module; on Debian: apt install python3.11-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.txt
 	@echo "Installing what requirements.txt and requirements-dev.txt lock ..."
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --require-hashes -r requirements.txt -r requirements-dev.txt

@@ -97,23 +97,8 @@ def play(stage: Stage) -> None:
 
 def _play_programme(stage: Stage) -> None:
     conf = settings.load()
-    people = make_population(conf.sandbox_seed, conf.sandbox_families, DELIVERY_DAY)
-    registers = department_registers(people, conf.sandbox_seed, REGISTER_SIZE)
     _set_clock(stage, DELIVERY_DAY, 4, 30)
-    with stage.journal.stage("department registers") as to_do:
-        if to_do:
-            _fill_registers(registers)
-    _deliver(stage, people, DELIVERY_DAY)
-    _identify(stage, DELIVERY_DAY)
-    stage.run("evaluation_exchange", DELIVERY_DAY)
-    stage.run_all([f"department_match_{name}" for name in DEPARTMENTS], DELIVERY_DAY)
-    with stage.journal.stage("match quality") as to_do:
-        if to_do:
-            stage.journal.match = quality.measure(people, registers)
-    stage.run("research_linkage", DELIVERY_DAY)
-    stage.approve("results_release", DELIVERY_DAY)
-    stage.run("subject_rights", DELIVERY_DAY)
-    stage.run("retention_sweep", DELIVERY_DAY)
+    _play_day(stage, make_population(conf.sandbox_seed, conf.sandbox_families, DELIVERY_DAY), DELIVERY_DAY)
     for day in (MONTH_DAY, LAST_DAY):
         _set_clock(stage, day, 3, 30)
         stage.run("retention_sweep", day)
@@ -124,10 +109,32 @@ def _play_programme(stage: Stage) -> None:
     stage.run("retention_sweep", CLOSED_DAY)
 
 
+def _play_day(stage: Stage, people: Population, day: date) -> None:
+    """A day on which the programme is open and a wave is due: from delivery to release."""
+    registers = department_registers(people, settings.load().sandbox_seed, REGISTER_SIZE)
+    with stage.journal.stage("department registers") as to_do:
+        if to_do:
+            _fill_registers(registers)
+    _deliver(stage, people, day)
+    _identify(stage, day)
+    stage.run("evaluation_exchange", day)
+    stage.run_all([f"department_match_{name}" for name in DEPARTMENTS], day)
+    with stage.journal.stage("match quality") as to_do:
+        if to_do:
+            stage.journal.match = quality.measure(people, registers)
+    stage.run("research_linkage", day)
+    stage.approve("results_release", day)
+    stage.run("subject_rights", day)
+    stage.run("retention_sweep", day)
+
+
 def _play_today(stage: Stage) -> None:
     conf = settings.load()
     today = clock.today()
     people = make_population(conf.sandbox_seed, conf.sandbox_families, today)
+    if policy.load().is_open(clock.now()):
+        _play_day(stage, people, today)
+        return
     _deliver(stage, people, today)
     _identify(stage, today)
     stage.run("evaluation_exchange", today)

@@ -99,6 +99,8 @@ class _Stack:
             "LINKAGE_KEYS_URL": at.keys_url,
             "LINKAGE_WEED_MASTER_URL": at.weed_master_url,
         }
+        # Which programme, by which policy files, is the caller's choice, and every service's.
+        values |= {name: os.environ[name] for name in ("LINKAGE_PROGRAMME", "LINKAGE_POLICY_DIR") if name in os.environ}
         write_private(self.layout.stack_env, "".join(f"{name}={value}\n" for name, value in values.items()))
         airflow.write_env(self.layout, self.ports, self.secrets.stack)
         if self.clock == "sandbox":
