@@ -43,7 +43,13 @@ def daily(at: str) -> CronPartitionTimetable:
     hour, minute = (int(part) for part in at.split(":"))
     if hour == 1:
         raise ValueError("01:00 to 02:00 happens twice or never on clock-change days")
-    return CronPartitionTimetable(f"{minute} {hour} * * *", timezone="Europe/London", key_format="%Y-%m-%d")
+    # Without run_immediately=0, Airflow would start a first run at once when deployed within a tenth of a day after `at`.
+    return CronPartitionTimetable(
+        f"{minute} {hour} * * *",
+        timezone="Europe/London",
+        run_immediately=timedelta(0),
+        key_format="%Y-%m-%d",
+    )
 
 
 def as_of(context: dict[str, Any] | None = None) -> date:

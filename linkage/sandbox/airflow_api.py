@@ -37,7 +37,7 @@ class Airflow:
 
     def trigger(self, dag_id: str, day: date) -> str:
         """Start the DAG's run for a date, once: a run of that date which already exists is returned, cleared if it failed."""
-        known = self.runs(dag_id, day)
+        known = [run for run in self.runs(dag_id, day) if run["dag_run_id"] == f"sandbox__{day}"]
         if known:
             return self.revive(dag_id, known[-1])
         body = {"dag_run_id": f"sandbox__{day}", "logical_date": None, "partition_key": day.isoformat()}
@@ -56,14 +56,16 @@ class Airflow:
         told = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns", params={"limit": 100, "order_by": "run_after"})
         return [run for run in told["dag_runs"] if run.get("partition_key") == day.isoformat()]
 
-    def wait(self, dag_id: str, day: date, seconds: int, told: Callable[[str], None]) -> dict[str, Any]:
-        """Follow the DAG's run for a date until it ends; the run and its task states.
+    def wait(
+        self, dag_id: str, day: date, seconds: int, told: Callable[[str], None], run_id: str | None = None
+    ) -> dict[str, Any]:
+        """Follow the DAG's run for a date (the one with `run_id`, or the latest) until it ends; it and its task states.
 
         Raises CheckFailed when it failed, naming the tasks, or did not end in time.
         """
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            runs = self.runs(dag_id, day)
+            runs = [run for run in self.runs(dag_id, day) if run_id in (None, run["dag_run_id"])]
             if runs:
                 run = runs[-1]
                 states = self.task_states(dag_id, str(run["dag_run_id"]))

@@ -54,10 +54,9 @@ class Stage:
         names = list(dag_ids)
         with self.journal.stage(f"{day} {names[0] if len(names) == 1 else names[0].rsplit('_', 1)[0]}") as to_do:
             if to_do:
-                for name in names:
-                    self.engineer.trigger(name, day)
-                for name in names:
-                    self.engineer.wait(name, day, PATIENCE, self.tell)
+                runs = {name: self.engineer.trigger(name, day) for name in names}
+                for name, run_id in runs.items():
+                    self.engineer.wait(name, day, PATIENCE, self.tell, run_id)
 
     def follow(self, dag_id: str, day: date) -> None:
         """Wait for a run that an asset event starts by itself."""

@@ -143,3 +143,36 @@ def test_a_class_of_data_without_a_destruction_rule_stops_every_dag_from_loading
     assert told["dags"] == {}
     assert all("dataset.crosswalk.retention" in error and "D5" in error for error in told["errors"].values())
     assert len(told["errors"]) == len(list(DAGS.glob("*.py"))) - 1
+
+
+_FIRST_RUNS = """
+import json, sys
+from datetime import timedelta
+from unittest.mock import patch
+sys.path.insert(0, sys.argv[1])
+import wiring
+from airflow.serialization.encoders import coerce_to_core_timetable
+from airflow.timetables import trigger
+from airflow.timetables.base import TimeRestriction
+import pendulum
+told = []
+for at in ("2026-11-22T03:31:00", "2026-11-22T05:00:00", "2026-11-22T23:00:00"):
+    now = pendulum.parse(at, tz="Europe/London").in_tz("UTC")
+    with patch.object(trigger, "utcnow", lambda: now):
+        core = coerce_to_core_timetable(wiring.daily("03:30"))
+        info = core.next_dagrun_info_v2(
+            last_dagrun_info=None, restriction=TimeRestriction(earliest=None, latest=None, catchup=False)
+        )
+    told.append(info.partition_key)
+print("@@" + json.dumps(told))
+"""
+
+
+@pytest.mark.airflow
+def test_a_daily_dag_deployed_after_its_hour_first_runs_tomorrow(airflow_home: Path) -> None:
+    """D6: not at once for a past hour, whatever the time of day it is deployed."""
+    done = subprocess.run(
+        [sys.executable, "-c", _FIRST_RUNS, str(DAGS)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout.rsplit("@@", 1)[1]) == ["2026-11-23"] * 3
