@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export LINKAGE_HOME ?= $(CURDIR)/.sandbox
 RUN_FLAGS := $(if $(ONCE),--once,)
 
-.PHONY: setup run test lint check bench lock clean-sandbox fmt docs
+.PHONY: setup run test lint check bench lock clean-sandbox fmt
 
 setup: $(VENV)/.ready
 

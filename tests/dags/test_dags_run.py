@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from base_stack import base_stack
 
 from linkage import clock, settings
 from linkage.stack import StackAddresses
@@ -20,6 +21,13 @@ pytestmark = [pytest.mark.airflow, pytest.mark.servers]
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAY = date(2022, 10, 3)
 FAMILIES = 120
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[StackAddresses]:
+    """A stack of its own: the sweep's reconciliation must find what this day left, and nothing of other tests."""
+    with base_stack() as addresses:
+        yield addresses
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests_dags_ids import ALL, BY_SITE  # type: ignore[import-not-found]
+from tests_dags_ids import ALL, BY_SITE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAGS = REPOSITORY / "dags"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Sandbox, end  # type: ignore[import-not-found]
+from sandbox_command import Sandbox, end
 
 from linkage import stack as embedded
 from linkage.custody import leaks

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Sandbox  # type: ignore[import-not-found]
+from sandbox_command import Sandbox
 
 from linkage.clock import LONDON
 
