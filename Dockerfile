@@ -1,13 +1,13 @@
 # syntax=docker/dockerfile:1
 # One image for Airflow's services, the bootstrap steps and the watchdog. Every package comes from requirements.txt by hash.
-FROM docker.io/library/python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b AS packages
+FROM python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 COPY requirements.txt /tmp/requirements.txt
 RUN /opt/venv/bin/pip install --require-hashes --requirement /tmp/requirements.txt
 RUN printf '#!/opt/venv/bin/python\nfrom linkage.cli import app\n\napp()\n' > /opt/venv/bin/linkage && chmod 755 /opt/venv/bin/linkage
 
-FROM docker.io/library/python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+FROM python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 RUN groupadd --gid 10001 linkage && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin linkage \
     && install -d -o 10001 -g 10001 -m 700 \
        /var/lib/linkage /var/lib/linkage/secrets /var/lib/linkage/weed /var/lib/linkage/bao /var/lib/linkage/landing /var/lib/airflow
