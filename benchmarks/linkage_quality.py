@@ -113,14 +113,15 @@ def plot(scores: list[Score], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 3.2))
-    for place, with_nino in enumerate((True, False)):
+    for with_nino, mark in ((True, "o"), (False, "s")):
         chosen = [one for one in scores if one.with_nino is with_nino]
-        spots = [number + 0.35 * place for number in range(len(chosen))]
-        axes.bar(spots, [one.f1 for one in chosen], width=0.33, label="with NINO" if with_nino else "without NINO")
-    axes.set_xticks([number + 0.17 for number in range(len(FILES))], FILES)
+        label = "with NINO" if with_nino else "without NINO"
+        axes.plot([one.file for one in chosen], [one.f1 for one in chosen], mark, markersize=9, label=label)
+    axes.margins(x=0.25)
+    axes.grid(axis="y", alpha=0.4)
     axes.set_ylim(0.98, 1.0005)
     axes.set_ylabel("F1 on known truth")
-    axes.legend(loc="lower right")
+    axes.legend(loc="center right")
     figure.tight_layout()
     figure.savefig(path, dpi=130)
     plt.close(figure)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,12 +30,12 @@ SETTINGS = {
 }
 # At import, so that whichever test imports Airflow first finds this home and not a person's own.
 os.environ.update(SETTINGS)
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def airflow_home() -> Iterator[Path]:
-    """Airflow's home with a migrated database; removed at the end."""
+def airflow_home() -> Path:
+    """Airflow's home with a migrated database; removed when the process ends."""
     command = [sys.executable, "-m", "airflow", "db", "migrate"]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, **SETTINGS}, timeout=180)
-    yield HOME
-    shutil.rmtree(HOME, ignore_errors=True)
+    return HOME
