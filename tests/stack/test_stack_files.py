@@ -152,3 +152,8 @@ def test_postgres_programs_below_a_folder_only_root_may_enter_can_still_be_run(t
     program.chmod(0o755)
     # `test -x` asks access(2), as initdb does for the postgres beside it.
     assert subprocess.run([*postgres.unprivileged(), "/usr/bin/test", "-x", str(program)], check=False).returncode == 0
+
+
+def test_the_ports_of_a_new_home_lie_side_by_side(tmp_path: Path) -> None:
+    told = sorted(ports.choose(tmp_path).values())
+    assert told == list(range(told[0], told[0] + len(ports.NAMES)))
