@@ -142,6 +142,7 @@ def watchdog(as_json: AsJson = False) -> None:
         typer.echo(problem, err=True)
     if not seen.ok:
         raise typer.Exit(1)
+    typer.echo("Nothing is overdue, and the sweep reported in time.", err=True)
 
 
 def reconcile(as_json: AsJson = False) -> None:
@@ -245,12 +246,14 @@ def _table(found: list[Holding]) -> None:
 
     from linkage.clock import LONDON
 
-    table = Table("holding", "class", "store", "label", "received", "target", "to be gone before", "rule", "state")
+    table = Table(box=None, pad_edge=False)
+    # The id is what the other commands take: it is never cut, whatever the terminal's width.
+    table.add_column("holding", no_wrap=True, min_width=36)
+    for name in ("what", "to be gone before", "rule", "state"):
+        table.add_column(name)
     for one in found:
-        days = [
-            f"{moment.astimezone(LONDON):%Y-%m-%d %H:%M}" if moment else "kept"
-            for moment in (one.received_at, one.target, one.legal)
-        ]
-        table.add_row(one.id, one.dataset_class, one.store, one.label or "", *days, one.rule, one.state)
-    Console().print(table)
+        gone = f"{one.legal.astimezone(LONDON):%Y-%m-%d %H:%M}" if one.legal else "kept: anonymised"
+        what = f"{one.dataset_class} at {one.store}" + (f" ({one.label})" if one.label else "")
+        table.add_row(one.id, what, gone, one.rule, one.state)
+    Console(width=max(Console().width, 140) if not Console().is_terminal else None).print(table)
     typer.echo(f"{len(found)} holdings", err=True)
