@@ -23,7 +23,7 @@ def department_match(department: str):
         schedule=daily("06:15"),
         catchup=False,
         max_active_runs=1,
-        default_args=DEFAULTS,
+        default_args=DEFAULTS | {"owner": f"{department} data sharing"},
         tags=[department, "evaluation", "daily"],
         doc_md=__doc__,
     )

@@ -20,7 +20,7 @@ from wiring import DEFAULTS, DELIVERIES_ACCEPTED, FAMILIES_IDENTIFIED, as_of, lo
     schedule=PartitionedAssetTimetable(assets=DELIVERIES_ACCEPTED),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS,
+    default_args=DEFAULTS | {"owner": "early help team"},
     tags=["authority", "early-help"],
     doc_md=__doc__,
 )

@@ -18,7 +18,7 @@ from wiring import DEFAULTS, daily, loads_at, open_programme, say, step
     schedule=daily("05:45"),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS,
+    default_args=DEFAULTS | {"owner": "ons exchange desk"},
     tags=["ons", "evaluation", "daily"],
     doc_md=__doc__,
 )

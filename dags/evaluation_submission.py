@@ -23,7 +23,7 @@ RECIPIENTS = ["ons-identity", "ons-research", "ons-linker", "dwp", "moj", "dfe"]
     schedule=PartitionedAssetTimetable(assets=FAMILIES_IDENTIFIED),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS,
+    default_args=DEFAULTS | {"owner": "authority submission officer"},
     tags=["authority", "evaluation"],
     doc_md=__doc__,
 )

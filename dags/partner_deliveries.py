@@ -23,10 +23,9 @@ from wiring import DEFAULTS, DELIVERIES_ACCEPTED, as_of, daily, loads_at, say, s
     schedule=daily("04:30"),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS,
+    default_args=DEFAULTS | {"owner": "authority data engineering"},
     tags=["authority", "early-help", "daily"],
     doc_md=__doc__,
-    owner_links={},
 )
 def partner_deliveries():
     @task

@@ -18,7 +18,7 @@ from wiring import DEFAULTS, RESEARCH_FILE_READY, as_of, daily, loads_at, open_p
     schedule=daily("07:00"),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS,
+    default_args=DEFAULTS | {"owner": "ons linker and analyst"},
     tags=["ons", "evaluation", "daily"],
     doc_md=__doc__,
 )

@@ -41,7 +41,7 @@ class RecordedApproval(ApprovalOperator):
     schedule=PartitionedAssetTimetable(assets=RESEARCH_FILE_READY),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS,
+    default_args=DEFAULTS | {"owner": "ons releaser"},
     tags=["ons", "mhclg", "evaluation", "approval"],
     doc_md=__doc__,
 )

@@ -21,7 +21,7 @@ from wiring import DEFAULTS, as_of, daily, say, step
     schedule=daily("03:30"),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS | {"retries": 5},
+    default_args=DEFAULTS | {"owner": "information governance", "retries": 5},
     tags=["retention", "daily", "governance"],
     doc_md=__doc__,
     allowed_run_types=["scheduled", "manual"],

@@ -20,7 +20,7 @@ from wiring import DEFAULTS, as_of, daily, loads_at, say, step
     schedule=daily("08:00"),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS,
+    default_args=DEFAULTS | {"owner": "authority information governance"},
     tags=["authority", "rights", "daily"],
     doc_md=__doc__,
 )

@@ -27,6 +27,7 @@ def told_of(dag):
         "doc": bool(dag.doc_md and "Who owns it" in dag.doc_md and "Rules" in dag.doc_md),
         "timetable": type(dag.timetable).__name__,
         "summary": getattr(dag.timetable, "expression", ""),
+        "owner": dag.owner,
         "active": dag.max_active_runs,
         "catchup": dag.catchup,
         "run_types": sorted(str(getattr(kind, "value", kind)) for kind in (dag.allowed_run_types or [])),
@@ -94,10 +95,11 @@ def test_no_dag_file_imports_polars_pandas_or_great_expectations(path: Path) -> 
 
 
 @pytest.mark.airflow
-def test_every_dag_has_a_runbook_tags_and_one_run_at_a_time(everywhere: dict) -> None:
+def test_every_dag_has_a_runbook_an_owner_tags_and_one_run_at_a_time(everywhere: dict) -> None:
     for dag_id, dag in everywhere["dags"].items():
         assert dag["doc"], dag_id
         assert dag["tags"], dag_id
+        assert dag["owner"] != "airflow", dag_id
         assert dag["active"] == 1, dag_id
         assert dag["catchup"] is False, dag_id
 
