@@ -29,20 +29,22 @@ KEY_IN_TRANSIT = "linkage_key"
 
 @dataclass(frozen=True, slots=True)
 class PackMade:
-    """What the task log may say of a pack."""
+    """What the task log may say of a pack; `suppressed` is None when the pack was made by an earlier run."""
 
     wave: str
     holding: str
     people: int
-    suppressed: int
+    suppressed: int | None
 
     def lines(self) -> list[str]:
         """Plain sentences; the authority may count its own people."""
-        return [
-            f"Wave {self.wave}: {self.people:,} people of assessed families (N5), each with a fresh random reference per "
-            f"recipient ({self.holding}).",
-            f"{self.suppressed} people who withdrew were left out (S3).",
-        ]
+        told = (
+            f"Wave {self.wave}: {self.people:,} people of assessed families (N5), each with a fresh random reference "
+            f"per recipient ({self.holding})."
+        )
+        if self.suppressed is None:
+            return [told, "The pack was made by an earlier run and is used as it stands."]
+        return [told, f"{self.suppressed} people who withdrew were left out (S3)."]
 
 
 def wave_to_send(as_of: date) -> str | None:
@@ -73,7 +75,7 @@ def prepare_pack(wave: str) -> PackMade:
     vault = Vault(STORE)
     known = _pack(vault, wave)
     if known is not None:
-        return PackMade(wave, known.id, known.rows or 0, 0)
+        return PackMade(wave, known.id, known.rows or 0, None)
     people, families = _list_in_force(vault, "people"), _list_in_force(vault, "family_list")
     cohort = build_cohort(
         vault.read_frame(people.id), vault.read_frame(families.id), wave, programme.file.programme.authority

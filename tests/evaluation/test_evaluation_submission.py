@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from linkage.errors import CheckFailed, FlowRefused, Misuse
-from linkage.evaluation import schemas
+from linkage.evaluation import schemas, submit
 from linkage.evaluation.cohort import build_cohort
 from linkage.evaluation.submission import REFS, SubmissionPack, prepare, require_attribute_file, require_identity_file
 
@@ -202,3 +202,10 @@ def test_the_policy_itself_cannot_name_a_fourth_department(tmp_path) -> None:
     )
     with pytest.raises(Misuse, match=r"exactly dwp, moj and dfe \(N7\)"):
         schemas.load(tmp_path / "widened.toml")
+
+
+def test_a_pack_found_again_says_nothing_about_withdrawals_it_did_not_count() -> None:
+    """S3: a re-run must not log that nobody withdrew."""
+    again = submit.PackMade("2022-autumn", "hld_1", 1_088, None).lines()
+    assert not any("withdrew" in line for line in again)
+    assert "2 people who withdrew were left out (S3)." in submit.PackMade("2022-autumn", "hld_1", 1_086, 2).lines()
