@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export LINKAGE_HOME ?= $(CURDIR)/.sandbox
 RUN_FLAGS := $(if $(ONCE),--once,)
 
-.PHONY: setup run test lint check bench lock clean-sandbox fmt
+.PHONY: setup run test slow lint check bench lock clean-sandbox fmt
 
 setup: $(VENV)/.ready
 
@@ -37,14 +37,26 @@ lint: setup
 	@$(BIN)/mypy linkage
 
 check: lint
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not servers and not airflow and not system and not gx"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not servers and not airflow and not system and not gx and not slow"
 
 # Side by side what can be; the sandbox as its user runs it comes last and alone.
 test: setup lint
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system"
-	@$(BIN)/python -m pytest -m system
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not system and not slow"
+	@$(BIN)/python -m pytest -m "system and not slow"
 
-bench: setup
+# The long runs: hundreds of random kill points, minutes of fuzzing, second implementations of the servers.
+slow: setup
+	@$(BIN)/python -m pytest -m slow
+
+# The peers that are measured beside this project live in an environment of their own: their pins are not ours.
+PEERS := .venv-peers
+
+$(PEERS)/.ready: benchmarks/requirements-peers.txt $(VENV)/.ready
+	@$(PYTHON) -m venv $(PEERS)
+	@VIRTUAL_ENV=$(CURDIR)/$(PEERS) $(UV) pip install --quiet --require-hashes -r benchmarks/requirements-peers.txt
+	@touch $@
+
+bench: setup $(PEERS)/.ready
 	@$(BIN)/python -m benchmarks
 
 fmt: setup
@@ -54,3 +66,4 @@ lock: setup
 	@$(UV) pip compile --quiet --generate-hashes --no-header --python-version 3.11 requirements.in -o requirements.txt
 	@$(UV) pip compile --quiet --generate-hashes --no-header --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	@echo 'uv==0.13.8' | $(UV) pip compile --quiet --generate-hashes --no-header --python-version 3.11 - -o requirements-bootstrap.txt
+	@$(UV) pip compile --quiet --generate-hashes --no-header --python-version 3.11 benchmarks/requirements-peers.in -o benchmarks/requirements-peers.txt
