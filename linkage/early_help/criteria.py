@@ -12,18 +12,36 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from linkage import settings
+from linkage import policy, settings
 from linkage.errors import FlowRefused
 from linkage.feeds import Feed
 from linkage.policy.mistakes import PolicyMistake, line_of
 
 ISSUES = ("crime_asb", "school_attendance", "children_need_help", "work_finance", "domestic_abuse", "health")
-"""The six issues of the privacy notice, in its order (N2)."""
+"""The six issues of the privacy notice, in its order (N2); referrers speak of these whatever the framework."""
+
+FRAMEWORKS = {
+    "six_issues": ISSUES,
+    "ten_outcomes": (
+        "good_education",
+        "early_years",
+        "health",
+        "substance_use",
+        "family_relationships",
+        "children_safe",
+        "crime",
+        "domestic_abuse",
+        "secure_housing",
+        "financial_stability",
+    ),
+}
+"""Issues by framework, in its order: the notice's six, and the ten headline outcomes of Supporting Families 2022-25."""
 
 Role = Literal["adult", "child", "expectant_parent", "non_resident_parent"]
 
 Ages = tuple[Annotated[int, Field(ge=0, le=120)], Annotated[int, Field(ge=0, le=120)]]
 ListColumn = Literal["person_ref", "family_ref", "role"]
+Need = Literal["issue_count", "points", "latest_evidence", "waiting"]
 Positive = Annotated[int, Field(ge=1)]
 _STRICT = ConfigDict(extra="forbid", strict=False)
 _KINDS = ("event", "open", "ahead", "terms", "stands")
@@ -78,7 +96,7 @@ class Indicator:
 
 @dataclass(frozen=True, config=_STRICT)
 class Issue:
-    """One of the six issues and the indicators that show it."""
+    """One of the framework's issues and the indicators that show it; without any, no feed can supply it."""
 
     title: str
     indicators: tuple[Indicator, ...]
@@ -105,9 +123,10 @@ class Terms:
 
 @dataclass(frozen=True, config=_STRICT)
 class Ranking:
-    """The figures of the ranking (N4)."""
+    """The figures of the ranking (N4): by what families are put in order, one after the other, and the points."""
 
     person_points: Annotated[int, Field(ge=0)]
+    order: Annotated[tuple[Need, ...], Field(min_length=1)] = ("issue_count", "points", "latest_evidence", "waiting")
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -118,14 +137,19 @@ class Invitations:
     statuses: tuple[str, ...]
 
 
+def _as_said() -> dict[str, tuple[str, ...]]:
+    return {issue: (issue,) for issue in ISSUES}
+
+
 @dataclass(frozen=True, config=_STRICT)
 class Criteria:
     """One version of the criteria; `effective_to` is its last day, None while it is in force."""
 
     version: str
     programme: str
+    framework: Literal["six_issues", "ten_outcomes"]
     effective_from: date
-    minimum_issues: Annotated[int, Field(ge=1, le=6)]
+    minimum_issues: Annotated[int, Field(ge=1, le=10)]
     non_resident_parent_issues: Annotated[int, Field(ge=0, le=6)]
     dependants: Dependants
     terms: Terms
@@ -134,6 +158,7 @@ class Criteria:
     ranking: Ranking
     invitations: Invitations
     need_to_know: dict[Feed, tuple[ListColumn, ...]]
+    referred_as: dict[str, tuple[str, ...]] = Field(default_factory=_as_said)
     effective_to: date | None = None
 
     def require_in_force(self, as_of: date) -> None:
@@ -142,7 +167,7 @@ class Criteria:
             raise FlowRefused("N2", f"criteria {self.version} are not in force on {as_of}; give a version that is")
 
     def feeds_of(self, issue: str) -> tuple[str, ...]:
-        """The feeds that can show `issue`; referrals aside, since silence there says nothing."""
+        """The feeds that can show `issue`; referrals aside, since silence there says nothing. None: no feed can."""
         return tuple(dict.fromkeys(i.feed for i in self.issues[issue].indicators if i.feed != "referrals"))
 
 
@@ -151,8 +176,8 @@ class CriteriaMistake(PolicyMistake):
 
 
 def load(path: Path | None = None) -> Criteria:
-    """The criteria in `path`, by default the deployment's own. Raises CriteriaMistake."""
-    return _load(path or settings.load().policy_dir / "early_help_2015.toml")
+    """The criteria in `path`, by default those the programme file names. Raises CriteriaMistake."""
+    return _load(path or settings.load().policy_dir / f"{policy.load().file.programme.criteria}.toml")
 
 
 @lru_cache(maxsize=8)
@@ -191,9 +216,16 @@ def _line(text: str, loc: tuple[int | str, ...]) -> int:
 
 
 def _check_issues(criteria: Criteria, name: str) -> None:
-    if set(criteria.issues) != set(ISSUES):
-        odd = ", ".join(sorted(set(criteria.issues) ^ set(ISSUES)))
-        raise CriteriaMistake(f"{name}: issues: exactly the six issues of the notice (N2) are needed; see {odd}")
+    expected = FRAMEWORKS[criteria.framework]
+    if set(criteria.issues) != set(expected):
+        odd = ", ".join(sorted(set(criteria.issues) ^ set(expected)))
+        named = criteria.framework.replace("_", " ")
+        raise CriteriaMistake(f"{name}: issues: exactly the {named} of the framework (N2) are needed; see {odd}")
+    if criteria.minimum_issues > len(expected):
+        raise CriteriaMistake(f"{name}: minimum_issues: there are only {len(expected)} issues")
+    told = {issue for shown in criteria.referred_as.values() for issue in shown}
+    if set(criteria.referred_as) != set(ISSUES) or told - set(expected):
+        raise CriteriaMistake(f"{name}: referred_as: one line for each of the six issues that a referrer may name")
     names = [i.name for part in criteria.issues.values() for i in part.indicators] + [criteria.referrals.name]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:

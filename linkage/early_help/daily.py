@@ -6,9 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 
+import polars as pl
+
 from linkage import policy
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
+from linkage.early_help.changes import changes, summary
 from linkage.early_help.criteria import Criteria
 from linkage.early_help.criteria import load as load_criteria
 from linkage.early_help.identify import Identification, identify_families
@@ -30,6 +33,7 @@ class DailyList:
     identified: int
     invited: int
     holdings: tuple[str, ...]
+    changed: str | None = None
 
     def lines(self) -> list[str]:
         """Plain sentences for the task log."""
@@ -37,6 +41,7 @@ class DailyList:
             f"As of {self.as_of}: {self.assessed:,} assessed families, {self.identified:,} with two or more different "
             f"issues (N2), {self.invited:,} of them invited by rank (N4).",
             f"Evidence came from {len(self.feeds)} feeds: {', '.join(self.feeds)}.",
+            f"Since the list before: {self.changed}." if self.changed else "There is no list before this one.",
         ]
 
 
@@ -54,11 +59,12 @@ def identify(as_of: date) -> DailyList:
         )
     accepted = {feed: vault.read_frame(held.id) for feed, held in deliveries.items()}
     criteria = load_criteria()
-    found = identify_families(accepted, as_of, criteria)
+    found = identify_families(accepted, as_of, criteria, {feed: held.id for feed, held in deliveries.items()})
     parents = sorted(held.id for held in deliveries.values())
     sources = hashlib.sha256("+".join(parents).encode()).hexdigest()[:24]
-    frames = {"people": found.people, "family_list": found.families, "issue_evidence": found.hits}
     programme = policy.load().name
+    families, changed = _since_last(vault, found, f"family_list:{as_of}:{sources}")
+    frames = {"people": found.people, "family_list": families, "issue_evidence": found.hits}
     earlier = {name: [one for one in vault.find(name) if one.superseded_by is None] for name in _LISTS}
     made = []
     for name in _LISTS:
@@ -75,7 +81,6 @@ def identify(as_of: date) -> DailyList:
             if old.id != held.id and name != "issue_evidence":
                 vault.supersede(old.id, held.id)
     made += _partner_lists(vault, found, criteria, parents, f"{as_of}:{sources}")
-    families = found.families
     return DailyList(
         as_of,
         tuple(sorted(accepted)),
@@ -83,7 +88,24 @@ def identify(as_of: date) -> DailyList:
         int(families["identified"].sum()),
         int(families["invited"].sum()),
         tuple(made),
+        changed,
     )
+
+
+def _since_last(vault: Vault, found: Identification, own_key: str) -> tuple[pl.DataFrame, str | None]:
+    """The list with `change` and `change_told` against the list in force, and the counts; nulls where there is none."""
+    before = [one for one in vault.find("family_list") if one.superseded_by is None]
+    again = [one for one in before if one.natural_key == own_key]
+    if again:
+        listed = vault.read_frame(again[0].id)
+        return listed, summary(listed) if listed["change"].null_count() < listed.height else None
+    if not before:
+        none = pl.lit(None, pl.String)
+        return found.families.with_columns(change=none, change_told=none), None
+    latest = max(before, key=lambda one: (one.received_at, one.id))
+    changed = changes(found.families, vault.read_frame(latest.id))
+    listed = found.families.join(changed.rename({"told": "change_told"}), on="family_ref", how="left")
+    return listed, summary(changed)
 
 
 def _partner_lists(vault: Vault, found: Identification, criteria: Criteria, parents: list[str], run: str) -> list[str]:

@@ -12,7 +12,7 @@ from linkage.early_help.criteria import Criteria
 from linkage.early_help.families import assessed_families, members
 from linkage.early_help.issues import count_issues, find_hits, issue_statuses
 from linkage.early_help.people import CASE, link_people
-from linkage.early_help.ranking import invite, pressing, rank, reasons
+from linkage.early_help.ranking import explain, invite, pressing, rank, reasons
 from linkage.errors import Misuse
 
 FAMILIES = (
@@ -22,6 +22,7 @@ FAMILIES = (
     "rank",
     "identified",
     "reasons",
+    "position",
     "invited",
     "not_supplied",
     "points",
@@ -50,9 +51,9 @@ class Identification:
     """What one identification found.
 
     - families: one row per assessed family, in rank order; columns FAMILIES. `issues` and `not_supplied` are `;` lists
-      of issue names, `reasons` a `;` list of sentences.
-    - hits: the evidence, one row each: family_ref, person_id, role, issue, indicator, feed, evidence_date, window,
-      criteria, counted.
+      of issue names, `reasons` a `;` list of sentences, `position` why the family stands where it does (N4).
+    - hits: the evidence, one row each: family_ref, person_id, role, issue, indicator, feed, delivery, referrer,
+      evidence_date, window, criteria, counted.
     - people: the authority's list of the families' members with their identifiers; columns PEOPLE. Somebody in two
       families has a row in each.
     - members: family_ref, person_id, role, date_of_birth, age, evidence, household, dependent.
@@ -68,12 +69,15 @@ class Identification:
     statuses: pl.DataFrame
 
 
-def identify_families(accepted: Mapping[str, pl.DataFrame], as_of: date, criteria: Criteria) -> Identification:
-    """Evaluate the six issues for every family assessed by `as_of`.
+def identify_families(
+    accepted: Mapping[str, pl.DataFrame], as_of: date, criteria: Criteria, deliveries: Mapping[str, str] | None = None
+) -> Identification:
+    """Evaluate the issues of the criteria for every family assessed by `as_of`.
 
-    `accepted`: the minimised typed frame of each feed supplied, by feed name; `case_management` is needed. The result
-    depends on the rows and `as_of` only, neither on the rows' order nor on when it is run. Raises Misuse without
-    families to assess, FlowRefused (N2) when the criteria are not in force.
+    `accepted`: the minimised typed frame of each feed supplied, by feed name; `case_management` is needed.
+    `deliveries`: which delivery each feed's frame is, for the evidence to name. The result depends on the rows and
+    `as_of` only, neither on the rows' order nor on when it is run. Raises Misuse without families to assess,
+    FlowRefused (N2) when the criteria are not in force.
     """
     criteria.require_in_force(as_of)
     if CASE not in accepted:
@@ -83,7 +87,7 @@ def identify_families(accepted: Mapping[str, pl.DataFrame], as_of: date, criteri
     links = link_people(supplied)
     own = links.filter(pl.col("feed") == CASE)
     listed = members(case, own, as_of, criteria)
-    hits = count_issues(find_hits(supplied, links, listed, as_of, criteria), criteria)
+    hits = count_issues(find_hits(supplied, links, listed, as_of, criteria, deliveries or {}), criteria)
     statuses = issue_statuses(supplied, links, listed, hits, as_of, criteria)
     return Identification(
         families=_families(assessed_families(case, listed), hits, statuses, as_of, criteria),
@@ -111,7 +115,7 @@ def _families(
         .agg(not_supplied=pl.col("issue").cast(pl.Enum(list(criteria.issues))).sort().cast(pl.String).str.join(";"))
     )
     return (
-        invite(rank(families), criteria)
+        invite(explain(rank(families, criteria), criteria), criteria)
         .join(reasons(families, hits, statuses, criteria), on="family_ref", how="left")
         .join(silent, on="family_ref", how="left")
         .with_columns(pl.col("not_supplied").fill_null(""))

@@ -44,23 +44,60 @@ def pressing(counted: pl.DataFrame, as_of: date, criteria: Criteria) -> pl.DataF
     )
 
 
-def rank(families: pl.DataFrame) -> pl.DataFrame:
+def rank(families: pl.DataFrame, criteria: Criteria) -> pl.DataFrame:
     """`families` in rank order with `rank` from 1, no two alike.
 
-    Takes family_ref, identified, issue_count, points, latest_evidence, assessed_on. In order: identified families;
-    more different issues; more points; later evidence; longer waiting since assessment; and the reference, which only
-    settles what nothing else does.
+    Takes family_ref, identified, issue_count, points, latest_evidence, assessed_on. Identified families come first,
+    then what the criteria's `order` says one after the other; the reference only settles what nothing else does.
     """
+    by = _steps(criteria)
     return families.sort(
         "identified",
-        "issue_count",
-        "points",
-        "latest_evidence",
-        "assessed_on",
+        *(column for column, *_ in by),
         "family_ref",
-        descending=[True, True, True, True, False, False],
+        descending=[True, *(descending for _, descending, *_ in by), False],
         nulls_last=True,
     ).with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
+
+
+# What `order` may name: the column it sorts by, largest first or not, and how a family is ahead by it.
+_NEEDS: dict[str, tuple[str, bool, str]] = {
+    "issue_count": ("issue_count", True, "more different issues"),
+    "points": ("points", True, "more points"),
+    "latest_evidence": ("latest_evidence", True, "later evidence"),
+    "waiting": ("assessed_on", False, "a longer wait since assessment"),
+}
+
+
+def _steps(criteria: Criteria) -> list[tuple[str, bool, str]]:
+    return [_NEEDS[need] for need in criteria.ranking.order]
+
+
+def explain(ranked: pl.DataFrame, criteria: Criteria) -> pl.DataFrame:
+    """`ranked` with `position`: one sentence with the figures the order goes by and what sets it before the next (N4)."""
+    ordered = ranked.sort("rank")
+    steps = [("identified", "being identified"), *((column, words) for column, _, words in _steps(criteria))]
+    ahead = pl.coalesce(
+        pl.when(pl.col("rank") == pl.len()).then(pl.lit("last")),
+        *(
+            pl.when(pl.col(column).ne_missing(pl.col(column).shift(-1))).then(pl.lit(f"ahead of the next by {words}"))
+            for column, words in steps
+        ),
+        pl.lit("equal to the next but for the reference"),
+    )
+    figures = pl.format(
+        "rank {} of {}: {}, {} different {}, {} points, latest evidence {}, assessed on {}; {}",
+        "rank",
+        pl.len(),
+        pl.when("identified").then(pl.lit("identified")).otherwise(pl.lit("not identified")),
+        "issue_count",
+        pl.when(pl.col("issue_count") == 1).then(pl.lit("issue")).otherwise(pl.lit("issues")),
+        "points",
+        pl.col("latest_evidence").cast(pl.String).fill_null("none"),
+        pl.col("assessed_on").cast(pl.String),
+        ahead,
+    )
+    return ordered.with_columns(position=figures)
 
 
 def invite(ranked: pl.DataFrame, criteria: Criteria) -> pl.DataFrame:
@@ -96,14 +133,20 @@ def _shown(counted: pl.DataFrame, criteria: Criteria) -> pl.DataFrame:
     says[criteria.referrals.name] = criteria.referrals.says
     position = {issue: place for place, issue in enumerate(criteria.issues)}
     people = pl.col("person_id").n_unique()
+    by = pl.col("referrer").drop_nulls().unique().sort().str.join(", ")
     return (
         counted.filter("counted")
         .group_by("family_ref", "issue", "indicator", "window")
-        .agg(people=pl.when(people == 1).then(pl.lit("1 person")).otherwise(pl.format("{} people", people)))
+        .agg(by=by, people=pl.when(people == 1).then(pl.lit("1 person")).otherwise(pl.format("{} people", people)))
         .sort("family_ref", "issue", "indicator")
         .with_columns(
             sentence=pl.format(
-                "{} ({}, {})", pl.col("indicator").replace_strict(says, return_dtype=pl.String), "people", "window"
+                "{}{} ({}, {})",
+                pl.col("indicator").replace_strict(says, return_dtype=pl.String),
+                # A referrer's own words must not break the list of sentences.
+                pl.when(pl.col("by") == "").then(pl.lit("")).otherwise(" by " + pl.col("by").str.replace_all(";", ",")),
+                "people",
+                "window",
             )
         )
         .group_by("family_ref", "issue", maintain_order=True)

@@ -28,6 +28,7 @@ class ProgrammeHead(_Part):
     closes: date
     study_window: tuple[date, date]
     key_version: int = Field(ge=1)
+    criteria: str = Field(default="early_help_2015", pattern=r"^[a-z][a-z0-9_]*$")  # the file of policy/ for N2
 
 
 class Wave(_Part):

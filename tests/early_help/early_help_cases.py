@@ -68,7 +68,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "neet": pl.Boolean,
     },
     "health": {"need": pl.String, "recorded_on": pl.Date},
-    "referrals": {"family_ref": pl.String, "referred_on": pl.Date, "issues": pl.String},
+    "referrals": {"family_ref": pl.String, "referrer": pl.String, "referred_on": pl.Date, "issues": pl.String},
 }
 CENSUS = {
     "person_ref": pl.String,
@@ -131,11 +131,14 @@ class FamilyCase:
 
     def says(self, feed: str, name: str, **columns: Any) -> FamilyCase:
         """Add a row that a partner holds of a member; `name` may carry a partner's own reference after a colon."""
+        self.rows.append((feed, self.row(feed, name, **columns)))
+        return self
+
+    def row(self, feed: str, name: str, **columns: Any) -> dict[str, Any]:
+        """The row a partner holds of a member, for a story to change before it is added."""
         who, _, ref = name.partition(":")
         person = {column: self.members[who].get(column) for column in P}
-        person["person_ref"] = f"{feed}-{self.ref}-{who}{ref}"
-        self.rows.append((feed, {**person, **columns}))
-        return self
+        return {**person, "person_ref": f"{feed}-{self.ref}-{who}{ref}", **columns}
 
 
 def deliver(cases: list[FamilyCase], *feeds: str) -> dict[str, pl.DataFrame]:
@@ -213,4 +216,5 @@ def care(case: FamilyCase, name: str, ref: str | None = None, **columns: Any) ->
 def referral(
     case: FamilyCase, name: str, issues: str, on: date | None = None, family_ref: str | None = None
 ) -> FamilyCase:
-    return case.says("referrals", name, issues=issues, referred_on=on or months_ago(2), family_ref=family_ref)
+    day = on or months_ago(2)
+    return case.says("referrals", name, issues=issues, referrer="GP surgery", referred_on=day, family_ref=family_ref)

@@ -22,7 +22,10 @@ TEXT = FILE.read_text()
 @pytest.mark.parametrize(
     ("good", "bad", "told"),
     [
-        ("minimum_issues = 2", "minimum_issues = 7", r"line \d+: minimum_issues: .*less than or equal to 6"),
+        ("minimum_issues = 2", "minimum_issues = 11", r"line \d+: minimum_issues: .*less than or equal to 10"),
+        ("minimum_issues = 2", "minimum_issues = 7", "there are only 6 issues"),
+        ('order = ["issue_count"', 'order = ["favour"', r"ranking\.order"),
+        ('framework = "six_issues"', 'framework = "ten_outcomes"', "exactly the ten outcomes"),
         ("minimum_issues = 2", "minimum_isues = 2", "minimum_i"),
         ("issues.health", "issues.wealth", "six issues"),
         ('name = "asb_housing"', 'name = "asb_police"', "asb_police"),
@@ -45,6 +48,19 @@ def test_a_mistake_names_file_and_key(good: str, bad: str, told: str) -> None:
     with pytest.raises(CriteriaMistake, match=told) as caught:
         read(TEXT.replace(good, bad), "mine.toml")
     assert str(caught.value).startswith("mine.toml")
+
+
+def test_the_programme_file_names_the_criteria_in_force() -> None:
+    """N2: which version identifies is the programme's decision, and is read by its governance staff."""
+    assert load().version == "early_help/2015.1"
+
+
+def test_a_word_of_referrers_that_the_file_does_not_explain_is_a_mistake() -> None:
+    text = (FILE.parent / "early_help_2022.toml").read_text()
+    with pytest.raises(CriteriaMistake, match="referred_as"):
+        read(text.replace('health = ["health"]\n', ""), "mine.toml")
+    with pytest.raises(CriteriaMistake, match="referred_as"):
+        read(text.replace('health = ["health"]', 'health = ["wealth"]'), "mine.toml")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

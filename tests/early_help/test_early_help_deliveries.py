@@ -11,7 +11,7 @@ import typer
 from early_help_cases import AS_OF
 from typer.testing import CliRunner
 
-from linkage.early_help.commands import families
+from linkage.early_help.commands import families, partner_list
 from linkage.early_help.deliveries import read_deliveries
 from linkage.errors import FlowRefused, Misuse
 from linkage.sandbox.partner_files import Delivery, partner_deliveries
@@ -103,6 +103,60 @@ def test_messages_hold_counts_and_names_of_feeds_and_never_a_value(folder: Path,
     result = CliRunner().invoke(app, [str(folder), "--as-of", str(AS_OF), "--out", str(out)])
     assert "health: " in result.stderr
     assert not [one for one in population.people["surname"].unique() if one in result.output]
+
+
+def test_the_same_rows_in_another_order_give_the_same_file_byte_for_byte(
+    folder: Path, delivered: dict[str, Delivery]
+) -> None:
+    """N2: reproducible as of any date, whatever order a partner's system writes in."""
+    run(folder)
+    before = (folder / "out" / "families.csv").read_bytes()
+    for feed, one in delivered.items():
+        if feed != "children_services":
+            header, *rows = one.content.splitlines(keepends=True)
+            (folder / one.file_name).write_bytes(b"".join([header, *reversed(rows)]))
+            (folder / one.manifest_name).unlink()
+    run(folder)
+    assert (folder / "out" / "families.csv").read_bytes() == before
+
+
+def test_what_changed_since_an_earlier_list_is_told_family_by_family(folder: Path) -> None:
+    run(folder)
+    earlier = folder / "earlier.csv"
+    (folder / "out" / "families.csv").rename(earlier)
+    assert {row["change"] for row in run(folder, "--since", str(earlier))} == {"same"}
+    (folder / "health_2022-10-03.csv").unlink()
+    (folder / "health_2022-10-03.manifest.json").unlink()
+    rows = run(folder, "--since", str(earlier), "--positions")
+    lost = [row for row in rows if "no longer shows health" in row["change_told"]]
+    assert lost and {row["change"] for row in lost} <= {"no longer identified", "issues changed"}
+    assert all(row["position"].startswith(f"rank {row['rank']} of {len(rows)}") for row in rows)
+
+
+def test_something_else_given_as_the_earlier_list_is_refused_without_a_value(folder: Path) -> None:
+    wrong = folder / "wrong.csv"
+    wrong.write_text("family_ref,secret\nF1,Ochterlony\n")
+    arguments = [str(folder), "--as-of", str(AS_OF), "--out", str(folder / "x.csv"), "--since", str(wrong)]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, Misuse) and "not a list that" in str(result.exception)
+    assert "Ochterlony" not in f"{result.exception}{result.output}"
+    assert not (folder / "x.csv").exists()
+
+
+def test_a_partner_is_told_its_own_references_and_only_the_columns_it_may_see(folder: Path) -> None:
+    """N3, N20: and a partner without an entry is told nothing."""
+    told = typer.Typer()
+    told.command()(partner_list)
+    out = folder / "schools.csv"
+    arguments = [str(folder), "schools", "--as-of", str(AS_OF), "--out", str(out)]
+    assert CliRunner().invoke(told, arguments).exit_code == 0
+    with out.open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert rows and set(rows[0]) == {"person_ref"}
+    delivered = (folder / "schools_2022-10-03.csv").read_text()
+    assert all(row["person_ref"] in delivered for row in rows)
+    refused = CliRunner().invoke(told, [str(folder), "police", "--as-of", str(AS_OF), "--out", str(folder / "p.csv")])
+    assert isinstance(refused.exception, FlowRefused) and not (folder / "p.csv").exists()
 
 
 def test_a_folder_without_deliveries_is_a_mistake_of_the_caller(tmp_path: Path) -> None:

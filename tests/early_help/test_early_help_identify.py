@@ -146,11 +146,11 @@ def test_ranks_are_one_to_n_and_never_put_fewer_issues_above_more(rows: list[tup
         },
         schema_overrides={"latest_evidence": pl.Date},
     )
-    ranked = rank(families)
+    ranked = rank(families, CRITERIA)
     keys = [(not one["identified"], -one["issue_count"], -one["points"]) for one in ranked.iter_rows(named=True)]
     assert keys == sorted(keys)
     assert ranked["rank"].to_list() == list(range(1, len(rows) + 1))
-    assert rank(families.reverse()).equals(ranked)
+    assert rank(families.reverse(), CRITERIA).equals(ranked)
 
 
 def test_invitations_stop_at_capacity_and_pass_over_families_who_joined_already() -> None:
@@ -197,9 +197,10 @@ def test_a_family_assessed_after_the_date_is_not_assessed_yet() -> None:
 # --- evidence and reasons -----------------------------------------------------------------------------------
 
 
-def test_each_piece_of_evidence_carries_its_feed_date_window_and_criteria_version() -> None:
+def test_each_piece_of_evidence_carries_feed_delivery_date_window_and_criteria_version() -> None:
     f = abuse(household(1), "parent", months_ago(3))
-    assert identify(f).hits.to_dicts() == [
+    found = identify_families(deliver([f]), AS_OF, CRITERIA, {"police": "police_2022-10-03.csv"})
+    assert found.hits.to_dicts() == [
         {
             "family_ref": f.ref,
             "person_id": "FAM001-parent",
@@ -207,12 +208,42 @@ def test_each_piece_of_evidence_carries_its_feed_date_window_and_criteria_versio
             "issue": "domestic_abuse",
             "indicator": "victim_of_abuse",
             "feed": "police",
+            "delivery": "police_2022-10-03.csv",
+            "referrer": None,
             "evidence_date": date(2022, 7, 3),
             "window": "12 months to 2022-10-03",
             "criteria": CRITERIA.version,
             "counted": True,
         }
     ]
+
+
+def test_a_referral_is_shown_with_the_service_that_made_it(found: Identification) -> None:
+    """N2: a person can read who referred, and challenge it."""
+    told = str(line(found, town()[4])["reasons"])
+    assert "health: direct referral by GP surgery (1 person, 12 months to 2022-10-03)" in told
+
+
+def test_each_familys_place_is_told_in_one_sentence_with_the_figures_it_rests_on(found: Identification) -> None:
+    """N4: no black box; the first figure in the order that differs is what sets a family before the next."""
+    ranked = found.families.sort("rank")
+    first, last = ranked.row(0, named=True), ranked.row(-1, named=True)
+    assert first["position"] == (
+        "rank 1 of 8: identified, 3 different issues, 10 points, latest evidence 2022-09-03, assessed on 2022-01-10; "
+        "ahead of the next by more different issues"
+    )
+    assert last["position"].endswith("assessed on 2022-01-10; last")
+    assert all(f"rank {one['rank']} of 8" in one["position"] for one in ranked.iter_rows(named=True))
+
+
+def test_another_order_is_a_line_of_the_criteria_file() -> None:
+    """N4: adjustable in policy; who waits longest may come before who shows most."""
+    by_waiting = replace(CRITERIA, ranking=replace(CRITERIA.ranking, order=("waiting",)))
+    waiting = need(abuse(household(1, assessed_on=date(2020, 1, 1)), "parent", months_ago(9)), "parent", months_ago(9))
+    pressing = benefit(need(abuse(household(2), "parent", months_ago(1)), "parent", months_ago(1)), "parent")
+    found = identify_families(deliver([pressing, waiting]), AS_OF, by_waiting).families.sort("rank")
+    assert found["family_ref"].to_list() == [waiting.ref, pressing.ref]
+    assert found["position"][0].endswith("ahead of the next by a longer wait since assessment")
 
 
 def test_reasons_name_issues_counts_and_windows_and_nobody(found: Identification) -> None:

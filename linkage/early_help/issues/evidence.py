@@ -19,6 +19,8 @@ HITS = pl.Schema(
         "issue": pl.String,
         "indicator": pl.String,
         "feed": pl.String,
+        "delivery": pl.String,
+        "referrer": pl.String,
         "evidence_date": pl.Date,
         "window": pl.String,
         "criteria": pl.String,
@@ -32,11 +34,13 @@ def find_hits(
     members: pl.DataFrame,
     as_of: date,
     criteria: Criteria,
+    deliveries: Mapping[str, str],
 ) -> pl.DataFrame:
     """Every piece of evidence as one row of HITS, sorted, none twice.
 
-    Dates are those of the event, of the start of an open spell, of the coming release, or of the last day of the term;
-    evidence without a date of its own carries the as-of date. A feed that was not supplied gives no rows.
+    `deliveries` names the delivery that each feed's rows came in (a holding id, or a file's name). Dates are those of
+    the event, of the start of an open spell, of the coming release, or of the last day of the term; evidence without a
+    date of its own carries the as-of date. A feed that was not supplied gives no rows.
     """
     found = [HITS.to_frame()]
     for issue, part in criteria.issues.items():
@@ -45,9 +49,15 @@ def find_hits(
                 rows = _member_rows(accepted[indicator.feed], indicator, links, members)
                 found.append(_hits(rows, indicator, as_of, criteria).with_columns(issue=pl.lit(issue)))
     if "referrals" in accepted:
-        rows = _referred(accepted["referrals"], criteria.referrals, links, members)
+        rows = _referred(accepted["referrals"], criteria, links, members)
         found.append(_hits(rows, criteria.referrals, as_of, criteria))
-    return pl.concat([frame.select(HITS.names()).cast(HITS) for frame in found]).unique().sort(HITS.names())
+    sources = pl.col("feed").replace_strict(dict(deliveries), default=None, return_dtype=pl.String)
+    blank = pl.lit(None, pl.String)
+    whole = [
+        frame.with_columns(delivery=sources, **({} if "referrer" in frame.columns else {"referrer": blank}))
+        for frame in found
+    ]
+    return pl.concat([frame.select(HITS.names()).cast(HITS) for frame in whole]).unique().sort(HITS.names())
 
 
 def _member_rows(frame: pl.DataFrame, indicator: Indicator, links: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
@@ -61,15 +71,23 @@ def _member_rows(frame: pl.DataFrame, indicator: Indicator, links: pl.DataFrame,
     return rows.join(linked, on="person_ref").join(_who(members, indicator), on="person_id")
 
 
-def _referred(frame: pl.DataFrame, indicator: Indicator, links: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+def _referred(frame: pl.DataFrame, criteria: Criteria, links: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
     """Referrals, one row per issue named: of the person's families, or of the family the referrer named."""
+    indicator = criteria.referrals
     linked = links.filter(pl.col("feed") == indicator.feed).select("person_ref", "person_id")
-    named = pl.col("family_ref") if "family_ref" in frame.columns else pl.lit(None, pl.String)
+    blank = pl.lit(None, pl.String)
+    named, by = (pl.col(c) if c in frame.columns else blank.alias(c) for c in ("family_ref", "referrer"))
+    shown = pl.DataFrame(
+        {"said": list(criteria.referred_as), "issue": [list(shown) for shown in criteria.referred_as.values()]},
+        schema={"said": pl.String, "issue": pl.List(pl.String)},
+    ).explode("issue")
     rows = (
-        frame.select("person_ref", named.alias("named_family"), pl.col("issues").str.split(";"), *indicator.columns)
+        frame.select("person_ref", by, named.alias("named_family"), pl.col("issues").str.split(";"), *indicator.columns)
         .explode("issues")
-        .with_columns(issue=pl.col("issues").str.strip_chars())
+        .with_columns(said=pl.col("issues").str.strip_chars())
         .drop("issues")
+        .join(shown.drop_nulls(), on="said")
+        .drop("said")
         .unique()
         .join(linked, on="person_ref", how="left")
     )
@@ -83,7 +101,7 @@ def _referred(frame: pl.DataFrame, indicator: Indicator, links: pl.DataFrame, me
         .join(who, on=["family_ref", "person_id"], how="left")
         .with_columns(pl.col("role").fill_null("adult"))
     )
-    columns = ["family_ref", "person_id", "role", "date_of_birth", "issue", *indicator.columns]
+    columns = ["family_ref", "person_id", "role", "date_of_birth", "issue", "referrer", *indicator.columns]
     return pl.concat([of_person.select(columns), of_family.select(columns)]).unique()
 
 

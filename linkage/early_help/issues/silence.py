@@ -21,10 +21,12 @@ def issue_statuses(
 ) -> pl.DataFrame:
     """One row per family and issue: family_ref, issue, status (`met`, `not_met`, `not_supplied`), missing_feeds.
 
-    `not_supplied`: not shown, and a feed that could have shown it did not arrive, or it is school attendance and a
-    child of school age is in no school's delivery.
+    `not_supplied`: not shown, and a feed that could have shown it did not arrive, or no feed can show it, or schools
+    show it and a child of school age is in no school's delivery.
     """
     missing = {i: [feed for feed in criteria.feeds_of(i) if feed not in accepted] for i in criteria.issues}
+    unsupplied = [issue for issue in criteria.issues if not criteria.feeds_of(issue)]
+    by_school = [issue for issue in criteria.issues if "schools" in criteria.feeds_of(issue)]
     grid = (
         members.select("family_ref")
         .unique()
@@ -37,10 +39,13 @@ def issue_statuses(
         )
     )
     met = counted.filter("counted").select("family_ref", "issue").unique().with_columns(met=pl.lit(value=True))
-    unseen = _unseen_pupils(accepted, links, members, as_of, criteria).with_columns(
-        issue=pl.lit("school_attendance"), unseen=pl.lit(value=True)
+    unseen = _unseen_pupils(accepted, links, members, as_of, criteria).join(
+        pl.DataFrame({"issue": by_school, "unseen": True}, schema={"issue": pl.String, "unseen": pl.Boolean}),
+        how="cross",
     )
-    silent = (pl.col("missing_feeds") != "") | pl.col("unseen").fill_null(value=False)
+    silent = (
+        (pl.col("missing_feeds") != "") | pl.col("issue").is_in(unsupplied) | pl.col("unseen").fill_null(value=False)
+    )
     return (
         grid.join(met, on=["family_ref", "issue"], how="left")
         .join(unseen, on=["family_ref", "issue"], how="left")
@@ -67,7 +72,7 @@ def _unseen_pupils(
     if "schools" in accepted:
         linked = links.filter(pl.col("feed") == "schools").select("person_ref", "person_id")
         rows = accepted["schools"].select("person_ref", "term").join(linked, on="person_ref")
-        terms = max(i.timing.terms or 0 for i in criteria.issues["school_attendance"].indicators)
+        terms = max(i.timing.terms or 0 for part in criteria.issues.values() for i in part.indicators)
         seen = in_last_terms(rows, terms, as_of, criteria.terms)
         pupils = pupils.join(seen.select("person_id").unique(), on="person_id", how="anti")
     return pupils.select("family_ref").unique()
