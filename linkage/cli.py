@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from linkage.custody import commands as custody
+from linkage.custody import evidence_commands as evidence
+from linkage.custody import key_commands as keys
 from linkage.early_help import commands as early_help
 from linkage.errors import LinkageError
 from linkage.feeds import commands as feeds
@@ -30,17 +34,27 @@ app.command("match")(matching.match)
 app.command("tokenise")(tokens.tokenise)
 app.command("families")(early_help.families)
 app.command("partner-list")(early_help.partner_list)
+app.command("family-list")(early_help.list_out)
 app.command("deadline")(custody.deadline)
 app.command("holdings")(custody.holdings)
 app.command("sweep")(custody.sweep)
-app.command("certificate")(custody.certificate)
 app.command("watchdog")(custody.watchdog)
 app.command("reconcile")(custody.reconcile)
 app.command("leaks")(custody.leaks)
 
 
+class _Group(TyperGroup):
+    """A group of commands. Where one is called `show`, what names no command is what to show."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """`linkage certificate HOLDING` means `linkage certificate show HOLDING`."""
+        if "show" in self.commands and args and args[0] not in (*self.commands, "--help"):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
 def _group(name: str, summary: str, /, **commands: object) -> None:
-    group = typer.Typer(no_args_is_help=True, help=summary)
+    group = typer.Typer(cls=_Group, no_args_is_help=True, help=summary)
     for command, function in commands.items():
         group.command(command.replace("_", "-"))(function)  # type: ignore[type-var]
     app.add_typer(group, name=name)
@@ -54,8 +68,31 @@ _group(
     retrieve=feeds.retrieve,
     refresh=feeds.refresh,
 )
-_group("ledger", "The tamper-evident ledger.", verify=custody.ledger_verify, export=custody.ledger_export)
-_group("hold", "Legal holds.", place=custody.hold_place, lift=custody.hold_lift)
+_group(
+    "certificate",
+    "Certificates of destruction: `linkage certificate HOLDING` shows one.",
+    show=evidence.certificate_show,
+    verify=evidence.certificate_verify,
+    key=evidence.certificate_key,
+)
+_group(
+    "ledger",
+    "The tamper-evident ledger: exported, proved and verified offline.",
+    verify=evidence.ledger_verify,
+    export=evidence.ledger_export,
+    prove=evidence.ledger_prove,
+    consistency=evidence.ledger_consistency,
+    key=evidence.ledger_key,
+)
+_group(
+    "keys",
+    "The key service.",
+    prepare=keys.prepare,
+    snapshot=keys.snapshot,
+    snapshots=keys.list_snapshots,
+    expire=keys.expire,
+)
+_group("hold", "Legal holds.", place=custody.hold_place, lift=custody.hold_lift, list=custody.hold_list)
 _group("release", "The release gate.", check=release.check)
 _group("stack", "The embedded stack.", start=stack.start, stop=stack.stop, status=stack.status)
 _group(

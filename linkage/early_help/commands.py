@@ -71,6 +71,22 @@ def partner_list(
     _tell(f"As of {day}: {rows.height:,} rows for the partner of {feed}, columns {', '.join(rows.columns)} (N3).")
 
 
+def list_out(
+    out: Annotated[Path, typer.Option("--out", help="The CSV file to write, readable by you only")],
+    partner: Annotated[
+        str | None, typer.Option("--partner", help="A feed: the list kept for its partner instead of the families")
+    ] = None,
+) -> None:
+    """Take the family list in force out of the vault for the team, or a partner's need-to-know list (N3, N20).
+
+    It goes into the ledger that a list was handed out. Delete the file when the round has been planned.
+    """
+    from linkage.early_help.handout import hand_out_families, hand_out_partner
+
+    holding, count = hand_out_partner(partner, out) if partner else hand_out_families(out)
+    _tell(f"{count:,} bytes from {holding}. Delete the file once it has been used (N20).")
+
+
 def _identified(folder: Path, as_of: datetime | None, criteria: Path | None) -> tuple[date, Criteria, Identification]:
     from linkage import clock
     from linkage.early_help.criteria import load
