@@ -63,8 +63,10 @@ def read_census(body: bytes, contract: Contract) -> TextFile:
     except _Refused as error:
         return refuse(contract, error.reason, error.where)
     except ParseError:
-        closed = body.rstrip().endswith(f"{paths.shape.root}>".encode())
-        return refuse(contract, "xml_unreadable" if closed else "truncated")
+        root = paths.shape.root.encode()
+        # Cut short is what began as the census and never came to its end.
+        cut = body.lstrip().startswith(b"<") and b"<" + root in body and b"</" + root not in body
+        return refuse(contract, "truncated" if cut else "xml_unreadable")
     if records == 0:
         return refuse(contract, "no_rows")
     if len(rows) + len(broken) > contract.limits.max_rows:

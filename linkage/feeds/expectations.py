@@ -120,7 +120,7 @@ def _of_text(column: Column) -> Iterator[Expected]:
 
     yield one("column_value_lengths_to_be_between", "too_long", max_value=column.max_length)
     yield one("column_values_to_not_match_regex", "control_character", regex=_CONTROL)
-    yield one("column_values_to_not_match_regex", "formula", regex=r"\A[-+=@]")
+    yield one("column_values_to_not_match_regex", "formula", regex=r"\A[ \t\r\n]*[-+=@＝＋－＠]")
     if column.pattern:
         yield one("column_values_to_match_regex", "bad_shape", regex=whole(column.pattern))
 

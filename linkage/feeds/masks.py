@@ -15,7 +15,7 @@ from linkage.identifiers import validity
 DATE_SHAPE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 WHOLE_SHAPE = "-?[0-9]{1,9}"
 # OWASP, CSV injection: characters that make a spreadsheet run the cell.
-FORMULA_SHAPE = "[=+@-]"
+FORMULA_SHAPE = r"[ \t\r\n]*[-+=@＝＋－＠]"  # white space or a full-width sign before it disarms nothing
 # Line breaks and tabs are allowed inside quoted text (RFC 4180); other control characters are not.
 CONTROL_SHAPE = "[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"
 

@@ -18,6 +18,19 @@ BROKEN_SCHEMA: dict[str, pl.DataType] = {
     "raw": pl.String(),
 }
 _BOM = b"\xef\xbb\xbf"
+# First bytes of zip (and workbooks, which are zips), gzip, bzip2, xz, 7-Zip, zstd, RAR and old Office files. Nothing is
+# unpacked, so nothing can unpack itself into more than the limit.
+_COMPRESSED = (
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ\x00",
+    b"7z\xbc\xaf\x27\x1c",
+    b"\x28\xb5\x2f\xfd",
+    b"Rar!",
+    b"\xd0\xcf\x11\xe0",
+)
 _PARSE_SLACK = 1024
 
 
@@ -58,6 +71,8 @@ def byte_fault(content: bytes, contract: Contract) -> str | None:
         return "zero_bytes"
     if len(content) > contract.limits.max_bytes:
         return "too_large"
+    if content.startswith(_COMPRESSED):
+        return "compressed"
     try:
         content.decode("utf-8")
     except UnicodeDecodeError:

@@ -78,6 +78,12 @@ _ALL = (
         "The file has more rows than the contract allows; split it by delivery date.",
     ),
     Reason(
+        "compressed",
+        "file",
+        "The file is compressed or a workbook (zip, gzip, xlsx and the like), which is never unpacked here; send the "
+        "plain file.",
+    ),
+    Reason(
         "not_utf8",
         "file",
         "The file is not UTF-8; export it as UTF-8 (in a spreadsheet: 'CSV UTF-8').",

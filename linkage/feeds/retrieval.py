@@ -45,5 +45,5 @@ def write_for_one_reader(content: bytes, out: Path, record: Callable[[], object]
 
 def as_csv(frame: pl.DataFrame) -> bytes:
     """CSV that no spreadsheet runs: a text that starts like a formula gets an apostrophe (OWASP, CSV injection)."""
-    harmless = pl.col(pl.String).str.replace(r"\A([=+@\t\r-])", "'${1}")
+    harmless = pl.col(pl.String).str.replace(r"\A([\t\r]|[ \n]*[-+=@＝＋－＠])", "'${1}")
     return frame.with_columns(harmless).write_csv(quote_style="always").encode()

@@ -49,7 +49,8 @@ def test_all_feeds_but_the_census_carry_the_same_person_columns() -> None:
 def test_names_of_professionals_and_single_feed_numbers_are_not_kept() -> None:
     """N3."""
     assert "key_worker" in loading.load("case_management").dropped
-    assert "referrer" in loading.load("referrals").dropped
+    # The service that referred stays, so that a family can challenge what it said; its professional is not asked for.
+    assert "referrer" in [one.name for one in loading.load("referrals").kept]
     assert "nhs_number" in loading.load("health").dropped
     assert "ChildCharacteristics" in loading.load("children_services").dropped
 
