@@ -66,6 +66,9 @@ _group(
     check=feeds.check,
     list=feeds.list_feeds,
     retrieve=feeds.retrieve,
+    held=feeds.held_deliveries,
+    confirm=feeds.confirm,
+    reject=feeds.reject,
     refresh=feeds.refresh,
 )
 _group(

@@ -96,6 +96,40 @@ def retrieve(
     print(f"{count:,} bytes from {holding}. Delete the file once it is sent (N20).", file=sys.stderr)
 
 
+_By = Annotated[str, typer.Option("--by", help="Who looked at it; the ledger remembers")]
+
+
+def held_deliveries(as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False) -> None:
+    """List the deliveries that wait for a person, with the reason, and what was said of those decided."""
+    from linkage.feeds import held
+
+    rows = [one.public() for one in held.listing()]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        said = row["word"] or "waits for a person"
+        print(f"{row['holding']}  {row['delivery']:34} {row['reason']:22} {said}")
+    if not rows:
+        print("No delivery is held.", file=sys.stderr)
+
+
+def confirm(holding: Annotated[str, typer.Argument(help="Id of the held delivery")], by: _By) -> None:
+    """Let a held delivery in: a person has looked and it is right. The next run loads it."""
+    from linkage.feeds import held
+
+    told = held.decide(holding, "confirmed", by)
+    print(f"{told.feed}: {told.delivery} is confirmed; the next run loads it.", file=sys.stderr)
+
+
+def reject(holding: Annotated[str, typer.Argument(help="Id of the held delivery")], by: _By) -> None:
+    """Turn a held delivery away: the partner sends it again. It stays in quarantine until its deadline."""
+    from linkage.feeds import held
+
+    told = held.decide(holding, "rejected", by)
+    print(f"{told.feed}: {told.delivery} is rejected; ask the partner to send it again.", file=sys.stderr)
+
+
 def refresh() -> None:
     """Write docs/feeds.md and expectations/*.json again from the contracts; run it after changing a contract."""
     from linkage.feeds.document import refresh as write

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from linkage import policy, settings
-from linkage.custody import ledger
+from linkage.custody import ledger, originals
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import Misuse
-from linkage.feeds import FEEDS
+from linkage.feeds import FEEDS, held
 from linkage.feeds.check import CheckedDelivery, check_delivery
 from linkage.feeds.reasons import sentence
 
@@ -42,33 +42,48 @@ class Receipt:
         if self.outcome == "already_received":
             return f"{self.feed}: the same file came before ({self.holding}); nothing changes."
         told = sentence(self.reason or "")
+        way = f" `linkage feeds confirm {self.holding}` lets it in." if self.outcome == "held" else ""
         return (
             f"{self.feed}: delivery {self.outcome}: {self.reason}. {told} It is kept in quarantine as {self.holding}."
+            f"{way}"
         )
 
 
 def waiting(feeds: tuple[str, ...] = FEEDS) -> list[str]:
-    """The feeds whose landing folder holds at least one delivered file."""
-    return [feed for feed in feeds if _files(feed)]
+    """The feeds with a file in their landing folder, or with a held delivery that a person has confirmed since."""
+    vault = Vault(STORE)
+    return [feed for feed in feeds if _files(feed) or held.confirmed(vault, feed)]
 
 
 def receive(feed: str, as_of: date) -> list[Receipt]:
     """Take in every file waiting in the feed's landing folder, oldest name first (N1, N3, D2).
 
     A file that is refused or held is kept, encrypted, in quarantine until its own deadline (D16); nothing is lost.
-    The same content twice changes nothing; a later delivery of a feed supersedes the earlier.
+    A held one that somebody has confirmed is loaded first. The same content twice changes nothing; the delivery with
+    the latest date is in force, also when an earlier one arrives after it.
     """
     if feed not in FEEDS:
         raise Misuse(f"unknown feed; one of {', '.join(FEEDS)}")
     vault = Vault(STORE)
-    return [_receive_file(vault, feed, path, as_of) for path in _files(feed)]
+    return [
+        *(_load_confirmed(vault, one, as_of) for one in held.confirmed(vault, feed)),
+        *(_receive_file(vault, feed, path, as_of) for path in _files(feed)),
+    ]
+
+
+def _load_confirmed(vault: Vault, one: held.HeldDelivery, as_of: date) -> Receipt:
+    """Load a held delivery as the person who looked at it said; its deadline is that of the bytes that came (D4)."""
+    kept = vault.require_held(one.holding)
+    content = vault.read_bytes(kept.id)
+    checked = check_delivery(one.feed, one.delivery, content, None, as_of, manifest_required=False, released=True)
+    return _store(vault, one.feed, one.delivery, content, checked, held.loaded_key(kept), parents=[kept.id])
 
 
 def _receive_file(vault: Vault, feed: str, path: Path, as_of: date) -> Receipt:
     content = path.read_bytes()
-    manifest_path = path.with_name(path.stem + MANIFEST_SUFFIX)
+    manifest_path = originals.manifest_of(path)
     manifest = manifest_path.read_bytes() if manifest_path.exists() else None
-    natural_key = f"{feed}:{hashlib.sha256(content + (manifest or b'')).hexdigest()[:32]}"
+    natural_key = originals.natural_key(feed, content, manifest)
     known = _known(vault, natural_key)
     if known is None:
         checked = check_delivery(feed, path.name, content, manifest, as_of, previous_rows=_previous_rows(vault, feed))
@@ -81,38 +96,52 @@ def _receive_file(vault: Vault, feed: str, path: Path, as_of: date) -> Receipt:
 
 
 def _store(
-    vault: Vault, feed: str, file_name: str, content: bytes, checked: CheckedDelivery, natural_key: str
+    vault: Vault,
+    feed: str,
+    file_name: str,
+    content: bytes,
+    checked: CheckedDelivery,
+    natural_key: str,
+    parents: Sequence[str] = (),
 ) -> Receipt:
     programme = policy.load().name
     label = Path(file_name).stem
     reason = checked.refused or checked.held
     if reason is not None:
-        kept = vault.put_bytes(
-            content, "quarantine", programme=programme, natural_key=natural_key, label=f"{feed} {reason}"
-        )
+        # The name of a refused file is the partner's own and may say anything; a held one has passed its check.
+        told = held.label(label if checked.held else feed, reason)
+        kept = vault.put_bytes(content, "quarantine", programme=programme, natural_key=natural_key, label=told)
         facts = {"feed": feed, "reason": reason, "holding": kept.id}
         ledger.record("delivery_refused", facts, once=f"delivery|{kept.id}")
         return Receipt(feed, file_name, "refused" if checked.refused else "held", 0, checked.rows, reason, kept.id)
     quarantined = checked.quarantined.n_unique("row_no") if checked.quarantined.height else 0
     if checked.quarantined.height:
         vault.put_frame(
-            checked.quarantined, "quarantine", programme=programme, natural_key=f"{natural_key}:rows", label=label
+            checked.quarantined,
+            "quarantine",
+            programme=programme,
+            natural_key=f"{natural_key}:rows",
+            label=label,
+            parents=parents,
         )
     # The delivery itself comes last: until it stands, a run that was killed starts the file again.
     earlier = current(vault, feed)
-    held = vault.put_frame(checked.accepted, "delivery", programme=programme, natural_key=natural_key, label=label)
-    if earlier is not None and earlier.id != held.id:
-        vault.supersede(earlier.id, held.id)
-    received: dict[str, str | int] = {"feed": feed, "holding": held.id}
+    made = vault.put_frame(
+        checked.accepted, "delivery", programme=programme, natural_key=natural_key, label=label, parents=parents
+    )
+    if earlier is not None and earlier.id != made.id:
+        late = (earlier.label or "") > label
+        vault.supersede(*((made.id, earlier.id) if late else (earlier.id, made.id)))
+    received: dict[str, str | int] = {"feed": feed, "holding": made.id}
     received |= {"accepted": checked.accepted.height, "quarantined": quarantined}
-    ledger.record("delivery_received", received, once=f"delivery|{held.id}")
-    return Receipt(feed, file_name, "accepted", checked.accepted.height, quarantined, None, held.id)
+    ledger.record("delivery_received", received, once=f"delivery|{made.id}")
+    return Receipt(feed, file_name, "accepted", checked.accepted.height, quarantined, None, made.id)
 
 
 def current(vault: Vault, feed: str) -> Holding | None:
     """The feed's delivery in force: the latest by delivery date that nothing supersedes."""
-    held = [one for one in vault.find("delivery") if _feed_of(one) == feed and one.superseded_by is None]
-    return max(held, key=lambda one: (one.label or "", one.received_at)) if held else None
+    found = [one for one in vault.find("delivery") if _feed_of(one) == feed and one.superseded_by is None]
+    return max(found, key=lambda one: (one.label or "", one.received_at)) if found else None
 
 
 def _feed_of(holding: Holding) -> str:
