@@ -66,6 +66,7 @@ _group(
     check=feeds.check,
     list=feeds.list_feeds,
     retrieve=feeds.retrieve,
+    errors=feeds.errors,
     held=feeds.held_deliveries,
     confirm=feeds.confirm,
     reject=feeds.reject,

@@ -130,6 +130,19 @@ def reject(holding: Annotated[str, typer.Argument(help="Id of the held delivery"
     print(f"{told.feed}: {told.delivery} is rejected; ask the partner to send it again.", file=sys.stderr)
 
 
+def errors(
+    feed: Annotated[str, typer.Argument(help="One of the feeds")],
+) -> None:
+    """Print what was wrong with a partner's last delivery, as its outbox has it: rows, columns, reasons, no value."""
+    from linkage.feeds import answer
+
+    path = answer.place(feed)
+    if not path.exists():
+        print(f"{feed}: nothing was wrong with the last delivery.", file=sys.stderr)
+        return
+    print(path.read_text(encoding="utf-8"), end="")
+
+
 def refresh() -> None:
     """Write docs/feeds.md and expectations/*.json again from the contracts; run it after changing a contract."""
     from linkage.feeds.document import refresh as write

@@ -12,7 +12,7 @@ from linkage.custody import ledger, originals
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import Misuse
-from linkage.feeds import FEEDS, held
+from linkage.feeds import FEEDS, answer, held
 from linkage.feeds.check import CheckedDelivery, check_delivery
 from linkage.feeds.reasons import sentence
 
@@ -38,6 +38,7 @@ class Receipt:
             return (
                 f"{self.feed}: {self.accepted:,} rows accepted, {self.quarantined:,} rows in quarantine "
                 f"({self.holding}); the delivered original is destroyed."
+                + (" The partner's errors.csv tells which." if self.quarantined else "")
             )
         if self.outcome == "already_received":
             return f"{self.feed}: the same file came before ({self.holding}); nothing changes."
@@ -88,6 +89,7 @@ def _receive_file(vault: Vault, feed: str, path: Path, as_of: date) -> Receipt:
     if known is None:
         checked = check_delivery(feed, path.name, content, manifest, as_of, previous_rows=_previous_rows(vault, feed))
         receipt = _store(vault, feed, path.name, content, checked, natural_key)
+        answer.leave(checked)
     else:
         receipt = Receipt(feed, path.name, "already_received", 0, 0, None, known.id)
     path.unlink()
