@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from typing import Any
 
@@ -97,7 +99,7 @@ _group(
     expire=keys.expire,
 )
 _group("hold", "Legal holds.", place=custody.hold_place, lift=custody.hold_lift, list=custody.hold_list)
-_group("release", "The release gate.", check=release.check)
+_group("release", "The release gate.", check=release.check, query=release.query)
 _group("stack", "The embedded stack.", start=stack.start, stop=stack.stop, status=stack.status)
 _group(
     "rights",
@@ -131,3 +133,10 @@ def main() -> None:
     except LinkageError as error:
         typer.echo(f"{error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        # What could not be written is still buffered, and would be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        typer.echo("the disk is full and the output is cut short; what was done stands, make room and run again", err=True)
+        sys.exit(4)

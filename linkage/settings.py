@@ -29,13 +29,46 @@ class Settings(BaseSettings):
     register_url: str = Field("", description="SQLAlchemy URL of the holdings register; SQLite under home when empty")
     s3_endpoint: str = Field("", description="Object store endpoint; empty means AWS")
     s3_region: str = Field("eu-west-2", description="Object store region")
+    s3_replicas: str = Field(
+        "",
+        description="Further object stores that hold a copy of everything, `name=endpoint` separated by commas; the same "
+        "buckets and credentials as the first",
+    )
+    s3_timeout_seconds: float = Field(60, gt=0, description="How long one answer of an object store may take")
+    keys: Literal["openbao", "aws-kms", "pkcs11"] = Field(
+        "openbao", description="Key service: `openbao` (or Vault), `aws-kms`, or `pkcs11` (an HSM)"
+    )
     keys_url: str = Field("http://127.0.0.1:8200", description="OpenBao or Vault address")
+    kms_endpoint: str = Field("", description="AWS KMS endpoint; empty means AWS's own")
+    kms_region: str = Field("eu-west-2", description="AWS KMS region")
+    pkcs11_module: str = Field("", description="Path of the HSM's PKCS#11 library")
     secrets_dir: Path | None = Field(None, description="One `<principal>.json` of mode 600 each; default home/secrets")
+    outbox_dir: Path | None = Field(
+        None, description="One folder per feed where partners fetch errors.csv; default home/outbox"
+    )
     landing_dir: Path | None = Field(
         None, description="One folder per feed where partners deliver; default home/landing"
     )
     weed_master_url: str = Field(
-        "", description="SeaweedFS master for the vacuum after destruction; empty when not SeaweedFS"
+        "",
+        description="SeaweedFS masters for the vacuum after destruction, those of replicas too, separated by commas; "
+        "empty when not SeaweedFS",
+    )
+    derived_paths: str = Field(
+        "",
+        description="Files and folders where personal data must never come, separated by colons: logs of all services",
+    )
+    derived_database_url: str = Field(
+        "", description="SQLAlchemy URL of Airflow's database, which is searched for identifiers but never written"
+    )
+    alert_email_to: str = Field("", description="Addresses that alerts go to, separated by commas; none when empty")
+    alert_email_from: str = Field("linkage@localhost", description="Sender of alerts by e-mail")
+    alert_smtp_url: str = Field(
+        "", description="Mail server for alerts: `smtp://`, `smtp+starttls://` or `smtps://`, host, port"
+    )
+    alert_webhook_url: str = Field("", description="Where alerts are posted as JSON; nowhere when empty")
+    alerts_dir: Path | None = Field(
+        None, description="Where alerts are kept until every channel has taken them; default home/alerts"
     )
     sandbox_seed: int = Field(20221003, description="Seed of the synthetic population (sandbox only)")
     sandbox_families: int = Field(300, description="Families in the synthetic population (sandbox only)")
@@ -46,9 +79,19 @@ class Settings(BaseSettings):
         return self.secrets_dir or self.home / "secrets"
 
     @property
+    def outbox(self) -> Path:
+        """Folder of the answers to partners: faults of their last delivery, without a value."""
+        return self.outbox_dir or self.home / "outbox"
+
+    @property
     def landing(self) -> Path:
         """Folder of the partners' landing areas."""
         return self.landing_dir or self.home / "landing"
+
+    @property
+    def alerts(self) -> Path:
+        """Folder of the alerts of the day and of those that nobody could be told yet."""
+        return self.alerts_dir or self.home / "alerts"
 
     @property
     def register(self) -> str:

@@ -10,13 +10,16 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from linkage import clock, policy, settings
-from linkage.custody import faults, keys, ledger, verification
+from linkage.custody import certificate_check, faults, keys, ledger, snapshots, verification
+from linkage.custody.certificate_check import read
 from linkage.custody.models import CertificateRow, Holding, StepRow, holder_of
 from linkage.custody.register import Register, row_of
 from linkage.errors import CheckFailed, LinkageError
 from linkage.policy.schema import DEPARTMENTS
 
-SCHEMA = 1
+__all__ = ["certificate_id", "counts", "genuine", "issue", "read"]
+
+SCHEMA = 2
 STANDARD = "NIST SP 800-88r2, cryptographic erase; then deletion of every object version"
 _KEY = {
     "destroyed": "the key-encryption key was destroyed at once; no backup of a wrapped key opens any more",
@@ -24,6 +27,7 @@ _KEY = {
     " on their way, and is destroyed on its own date, which the ledger records as key_destroyed",
     "never held": "sealed to another store; this store never held a key to it",
 }
+_ELSEWHERE = ("at", "ledger_entry", "copies_left", "key")
 
 
 def issue(register: Register, holding_id: str) -> str:
@@ -46,6 +50,7 @@ def issue(register: Register, holding_id: str) -> str:
     public = base64.b64encode(service.public_key(signer)).decode()
     document = json.dumps({"certificate": text, "signature": signature, "key": signer, "public_key": public})
     digest = hashlib.sha256(text.encode()).hexdigest()
+    faults.reach("after_signature")
     with register.transaction() as session:
         row_of(session, holding_id, lock=True)
         if session.get(CertificateRow, certificate_id(holding_id)) is not None:
@@ -73,28 +78,14 @@ def certificate_id(holding_id: str) -> str:
     return f"crt_{holding_id.removeprefix('hld_')}"
 
 
-def read(document: str) -> dict[str, Any]:
-    """The certificate inside a signed document. Raises CheckFailed when it is none."""
-    try:
-        told: dict[str, Any] = json.loads(json.loads(document)["certificate"])
-    except (ValueError, KeyError, TypeError):
-        raise CheckFailed("this is not a certificate of destruction") from None
-    return told
-
-
 def genuine(document: str, public_key: bytes | None = None) -> bool:
     """Whether a certificate document is signed by its verifier and its ledger proof holds; offline.
 
     With `public_key` (raw Ed25519) that key must have signed; without, the one the document carries.
     """
     try:
-        outer = json.loads(document)
-        key = public_key or base64.b64decode(outer["public_key"])
-        if not keys.verify_with(key, outer["certificate"].encode(), base64.b64decode(outer["signature"])):
-            return False
-        told = json.loads(outer["certificate"])
-        return ledger.proved(told["ledger"]) and f'"{told["holding"]}"' in told["ledger"]["leaf"]
-    except (ValueError, KeyError, TypeError):
+        return certificate_check.verify(document, public_key).ok
+    except CheckFailed:
         return False
 
 
@@ -129,6 +120,7 @@ def _document(holding: Holding, steps: Mapping[str, Mapping[str, Any]], proof: M
         "programme": holding.programme,
         "wave": holding.wave,
         "dataset_class": holding.dataset_class,
+        "label": holding.label,
         "lawful_basis": holding.lawful_basis,
         "duty": {
             "rule": holding.rule,
@@ -137,17 +129,19 @@ def _document(holding: Holding, steps: Mapping[str, Mapping[str, Any]], proof: M
             "legal": holding.legal.isoformat() if holding.legal else None,
             "reason": intent["reason"],
         },
-        "location": {"bucket": removed["bucket"], "prefix": removed["prefix"]},
+        "location": {"bucket": removed["bucket"], "prefix": removed["prefix"], "copies": removed.get("places", [])},
         "removed": {key: removed[key] for key in ("versions", "markers", "uploads")},
+        "delivered_originals": removed.get("originals", 0),
         "copies_left": verified["copies_left"],
         "method": STANDARD,
-        "key": {"id": holding.kek, "state": verified["key"], "meaning": _KEY[verified["key"]]},
-        "verification": {key: verified[key] for key in ("verifier", "decryption")},
+        "key": _key(holding, str(verified["key"])),
+        "verification": {name: value for name, value in verified.items() if name not in _ELSEWHERE},
         "tool": f"linkage {_version()}",
         "operator": intent["operator"],
         "authoriser": f"policy {holding.programme}, rule {holding.rule}",
         "began": intent["at"],
         "ended": verified["at"],
+        "snapshots": snapshots.snapshots_covering(holding.kek) if holding.kek else [],
         "exceptions": _exceptions(holding, verified),
         "simulated_clock": holding.simulated or clock.is_simulated(),
         "ledger": proof,
@@ -157,12 +151,29 @@ def _document(holding: Holding, steps: Mapping[str, Mapping[str, Any]], proof: M
     return told
 
 
+def _key(holding: Holding, state: str) -> dict[str, Any]:
+    """The key's id and what became of it; what its service still shows of a destroyed one; backups that held it."""
+    told: dict[str, Any] = {"id": holding.kek, "state": state, "meaning": _KEY[state], "remains": None, "snapshots": []}
+    if holding.kek is not None:
+        told["snapshots"] = snapshots.snapshots_covering(holding.kek)
+    if holding.kek is not None and state == "destroyed":
+        told["remains"] = keys.service(verification.verifier_of(holding.store)).remains(holding.kek)
+    return told
+
+
 def _exceptions(holding: Holding, verified: Mapping[str, Any]) -> list[str]:
     told = []
     if verified["key"] == "erased":
         told.append(_KEY["erased"])
     if holding.legal is not None and holding.destroyed_at is not None and holding.destroyed_at > holding.legal:
         told.append("destroyed after its legal deadline: a breach")
+    told += [
+        f"was kept from destruction by a legal hold of {facts['authority']}, placed until {facts['until']} (D12)"
+        for facts in ledger.facts("hold_placed")
+        if facts["holding"] == holding.id
+    ]
+    if any(holding.kek in one.keys and one.gone_at is None for one in snapshots.known()):
+        told.append("a snapshot of the key service that holds the key still exists; it is named with the key (D7)")
     if settings.load().weed_master_url:
         told.append(
             "deleted ciphertext stays in volume files until the vacuum at the end of the sweep; its key is gone"

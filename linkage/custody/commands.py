@@ -1,4 +1,4 @@
-"""Custody on the command line: holdings, sweep, certificates, ledger, watchdog, reconciliation, leaks, deadlines."""
+"""Custody on the command line: holdings, sweep, watchdog, reconciliation, legal holds, leaks, deadlines."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linkage.errors import CheckFailed, Misuse
+from linkage.errors import Misuse
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from linkage.custody.models import Holding
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table")]
@@ -68,66 +70,15 @@ def sweep(
         raise typer.Exit(1)
 
 
-def certificate(
-    holding: Annotated[str, typer.Argument(help="Holding or certificate id; or a saved certificate file to check")],
-    public_key: Annotated[str | None, typer.Option(help="The verifier's Ed25519 public key, base64")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Print a holding's signed certificate, or check a saved one offline. Exit 1 when it does not hold."""
-    from linkage.custody import certificate as certificates
-    from linkage.custody.register import Register
-
-    if Path(holding).is_file():
-        document = Path(holding).read_text(encoding="utf-8")
-    else:
-        wanted = holding.replace("crt_", "hld_", 1)
-        register = Register.open()
-        state = register.get(wanted).state
-        row = register.certificate(wanted)
-        if row is None:
-            raise CheckFailed(f"{wanted} has no certificate: it is {state}")
-        document = row.document
-    genuine = certificates.genuine(document, _key(public_key))
-    told = certificates.read(document)
-    if as_json:
-        typer.echo(document)
-    else:
-        typer.echo(json.dumps(told, indent=2))
-    typer.echo("signature and ledger proof hold" if genuine else "signature or ledger proof DO NOT hold", err=True)
-    if not genuine:
-        raise typer.Exit(1)
-
-
-def ledger_verify(
-    file: Annotated[Path, typer.Argument(help="An exported ledger")],
-    checkpoint: Annotated[Path | None, typer.Option(help="The checkpoint as the witness kept it")] = None,
-    public_key: Annotated[str | None, typer.Option(help="The witness's Ed25519 public key, base64")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check an exported ledger offline: edits, reordering, a missing tail. Exit 1 when it does not hold."""
-    from linkage.custody import ledger
-
-    told = ledger.verify(file, checkpoint, _key(public_key))
-    if as_json:
-        _print(told)
-    else:
-        typer.echo(f"{told['entries']} entries; the first {told['checked_to']} are those the witness signed.")
-    if checkpoint is None:
-        typer.echo("Without --checkpoint a shortened ledger that was exported anew cannot be told.", err=True)
-
-
-def ledger_export(file: Annotated[Path, typer.Argument(help="Where to write it, one entry a line")]) -> None:
-    """Export the ledger and the checkpoint it was signed under (`FILE.checkpoint.json`)."""
-    from linkage.custody import ledger
-
-    typer.echo(f"{ledger.export(file)} entries written to {file.name}", err=True)
-
-
 def watchdog(as_json: AsJson = False) -> None:
-    """Exit 0 when nothing is overdue and the sweep reported in time; for cron, outside Airflow."""
-    from linkage.custody.watchdog import watch
+    """Exit 0 when nothing is overdue and the sweep reported in time; for cron, outside Airflow (D13).
 
-    seen = watch()
+    Whatever it finds is also told by e-mail and webhook, as the settings say, once a day each; so is what earlier
+    alerts could not be delivered.
+    """
+    from linkage.custody.watchdog import watch_and_tell
+
+    seen = watch_and_tell()
     if as_json:
         _print(
             {
@@ -136,6 +87,7 @@ def watchdog(as_json: AsJson = False) -> None:
                 "late": seen.late,
                 "last_sweep": seen.last_sweep.isoformat() if seen.last_sweep else None,
                 "problems": list(seen.problems),
+                "kinds": [problem.kind for problem in seen.found],
             }
         )
     for problem in seen.problems:
@@ -146,10 +98,12 @@ def watchdog(as_json: AsJson = False) -> None:
 
 
 def reconcile(as_json: AsJson = False) -> None:
-    """Compare the stores with the register, both ways. Exit 1 on any difference."""
+    """Compare the stores with the register, both ways. Exit 1 on any difference, which is also told as an alert (D14)."""
+    from linkage.custody import alerts
     from linkage.custody.reconcile import reconcile as compare
 
     found = compare()
+    alerts.deliver()
     if as_json:
         told = {"unowned": found.unowned, "missing": found.missing, "waiting": found.waiting}
         _print({"ok": found.ok, "checked": found.checked, **told})
@@ -170,6 +124,12 @@ def hold_place(
 
     held = holds.place(holding, authority, scope, _moment(until))
     typer.echo(f"{held.id} is under a legal hold until {until}; it ends then, and the sweep goes on.", err=True)
+    if holds.outlasts_deadline(held):
+        typer.echo(
+            f"It outlasts the legal deadline {_london(held.legal)}: the notice allows no hold, so from then on "
+            "this holding shows as a breach (D12).",
+            err=True,
+        )
 
 
 def hold_lift(holding: Annotated[str, typer.Argument(help="The holding's id")]) -> None:
@@ -177,6 +137,37 @@ def hold_lift(holding: Annotated[str, typer.Argument(help="The holding's id")]) 
     from linkage.custody import holds
 
     typer.echo(f"{holds.lift(holding).id} is under no legal hold any more.", err=True)
+
+
+def hold_list(
+    ended: Annotated[bool, typer.Option(help="Also the holds that have run out")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The legal holds in force: on what, by whose order, until when, and which of them is a breach (D12)."""
+    from linkage import clock
+    from linkage.custody import holds
+
+    found = holds.placed(clock.now(), ended)
+    lines = [
+        {
+            "holding": one.id,
+            "authority": one.hold_authority,
+            "scope": one.hold_scope,
+            "until": one.hold_until.isoformat() if one.hold_until else None,
+            "legal": one.legal.isoformat() if one.legal else None,
+            "standing": _standing(one),
+        }
+        for one in found
+    ]
+    if as_json:
+        _print(lines)
+    else:
+        table = _columns("authority", "scope", "until", "standing")
+        for one, line in zip(found, lines, strict=True):
+            row = (one.id, line["authority"], line["scope"], _london(one.hold_until), line["standing"])
+            table.add_row(*(str(cell) for cell in row))
+        _show(table)
+        typer.echo(f"{len(found)} legal holds", err=True)
 
 
 def leaks(
@@ -212,16 +203,6 @@ def deadline(
     _print({name: moment.astimezone(LONDON).isoformat() if moment else None for name, moment in told.items()})
 
 
-def _key(told: str | None) -> bytes | None:
-    import base64
-    import binascii
-
-    try:
-        return base64.b64decode(told, validate=True) if told else None
-    except binascii.Error:
-        raise Misuse("the public key is not base64") from None
-
-
 def _moment(told: str) -> datetime:
     from linkage.clock import LONDON
 
@@ -241,19 +222,45 @@ def _print(told: Any) -> None:
 
 
 def _table(found: list[Holding]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    table = _columns("what", "to be gone before", "rule", "state")
+    for one in found:
+        gone = _london(one.legal) if one.legal else "kept: anonymised"
+        what = f"{one.dataset_class} at {one.store}" + (f" ({one.label})" if one.label else "")
+        table.add_row(one.id, what, gone, one.rule, one.state)
+    _show(table)
+    typer.echo(f"{len(found)} holdings", err=True)
 
-    from linkage.clock import LONDON
+
+def _columns(*names: str) -> Table:
+    from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     # The id is what the other commands take: it is never cut, whatever the terminal's width.
     table.add_column("holding", no_wrap=True, min_width=36)
-    for name in ("what", "to be gone before", "rule", "state"):
+    for name in names:
         table.add_column(name)
-    for one in found:
-        gone = f"{one.legal.astimezone(LONDON):%Y-%m-%d %H:%M}" if one.legal else "kept: anonymised"
-        what = f"{one.dataset_class} at {one.store}" + (f" ({one.label})" if one.label else "")
-        table.add_row(one.id, what, gone, one.rule, one.state)
+    return table
+
+
+def _show(table: Table) -> None:
+    from rich.console import Console
+
     Console(width=max(Console().width, 140) if not Console().is_terminal else None).print(table)
-    typer.echo(f"{len(found)} holdings", err=True)
+
+
+def _standing(holding: Holding) -> str:
+    from linkage import clock
+    from linkage.custody import holds
+
+    now = clock.now()
+    if not holds.blocks(holding, now):
+        return "ended"
+    if holding.legal is not None and holding.legal <= now:
+        return "in breach"
+    return "in breach from the deadline on" if holds.outlasts_deadline(holding) else "in force"
+
+
+def _london(moment: datetime | None) -> str:
+    from linkage.clock import LONDON
+
+    return f"{moment.astimezone(LONDON):%Y-%m-%d %H:%M}" if moment else "none"

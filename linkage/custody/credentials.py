@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from linkage import settings
@@ -11,12 +12,15 @@ from linkage.errors import Misuse
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Keys of one principal; never shown in a representation."""
+    """Keys of one principal; never shown in a representation. Of the key service's it has those its kind needs."""
 
     principal: str
     s3_access_key: str = field(repr=False)
     s3_secret_key: str = field(repr=False)
-    keys_token: str = field(repr=False)
+    keys_token: str | None = field(default=None, repr=False)
+    kms_access_key: str | None = field(default=None, repr=False)
+    kms_secret_key: str | None = field(default=None, repr=False)
+    pins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def load(principal: str) -> Credentials:
@@ -26,4 +30,12 @@ def load(principal: str) -> Credentials:
         told = json.loads(path.read_text())
     except FileNotFoundError:
         raise Misuse(f"this deployment holds no credentials for '{principal}'") from None
-    return Credentials(principal, told["s3_access_key"], told["s3_secret_key"], told["keys_token"])
+    return Credentials(
+        principal,
+        told["s3_access_key"],
+        told["s3_secret_key"],
+        told.get("keys_token"),
+        told.get("kms_access_key"),
+        told.get("kms_secret_key"),
+        told.get("pins", {}),
+    )

@@ -1,32 +1,38 @@
-"""Destruction as a chain of steps that can stop anywhere and go on (D7): intent, key, objects, verified, certified."""
+"""Destruction as a chain of steps that can stop anywhere and go on (D7), from the intent to the certificate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from linkage import clock
-from linkage.custody import certificate, faults, keys, ledger, objects, verification
+from linkage.custody import certificate, derived, faults, keys, ledger, objects, originals, places, verification
 from linkage.custody.models import CertificateRow, Holding, HoldingRow, KeyRow, StepRow
 from linkage.custody.register import Register, row_of
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, LinkageError
 
-STEPS = ("intent", "key", "objects", "verified", "certified")
+STEPS = ("intent", "key", "inventory", "objects", "verified", "certified")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one holding: its certificate, or why there is none yet."""
+    """What became of one holding: its certificate, or why there is none yet.
+
+    `elsewhere`: another run destroyed it while this one waited for it, and certified it.
+    """
 
     holding: Holding
     certificate: str | None
     error: str | None = None
     unreachable: bool = False
+    elsewhere: bool = False
 
 
 def destroy(holding_id: str, reason: str, horizon: datetime | None = None, operator: str = "linkage") -> CertificateRow:
@@ -49,41 +55,57 @@ def destroy(holding_id: str, reason: str, horizon: datetime | None = None, opera
 
 def destroy_all(
     holdings: Sequence[Holding], reason: str, horizon: datetime | None = None, operator: str = "linkage"
-) -> list[Outcome]:
-    """Destroy several holdings, so that keys they share go with them. One that fails does not stop the others."""
-    return list(_destroying(holdings, reason, horizon or clock.now(), operator))
+) -> Iterator[Outcome]:
+    """Destroy several holdings, so that keys they share go with them. One that fails does not stop the others.
 
-
-def _destroying(holdings: Sequence[Holding], reason: str, horizon: datetime, operator: str) -> Iterable[Outcome]:
-    register = Register.open()
+    Every intent stands before the first key goes; then each outcome comes as soon as there is one.
+    """
+    register, searched = Register.open(), _Derived()
+    moment = horizon or clock.now()
     failed: dict[str, Outcome] = {}
     for holding in holdings:
         try:
-            _intend(register, holding, reason, operator)
+            with register.alone(holding.id):
+                _intend(register, holding, reason, operator)
         except LinkageError as error:
             failed[holding.id] = _failure(register, holding, error)
     for holding in holdings:
-        if holding.id not in failed:
-            yield _finish(register, holding, horizon)
-        else:
-            yield failed[holding.id]
+        yield failed.get(holding.id) or _finish(register, holding, moment, searched)
 
 
-def _finish(register: Register, holding: Holding, horizon: datetime) -> Outcome:
+class _Derived:
+    """The search of derived stores, made once for all holdings of a run, and only when one of them needs it."""
+
+    @cached_property
+    def scan(self) -> derived.Scan:
+        return derived.scan()
+
+    def of(self, holding: Holding) -> derived.Scan:
+        """What was found; a store that never held a key to a holding (a relay) can have derived nothing from it."""
+        return self.scan if holding.kek is not None else derived.Scan((), ())
+
+
+def _finish(register: Register, holding: Holding, horizon: datetime, searched: _Derived) -> Outcome:
     try:
-        _destroy_key(register, holding, horizon)
-        _remove_objects(register, holding)
-        _verify(register, holding)
-        issued = certificate.issue(register, holding.id)
+        with register.alone(holding.id):
+            known = register.certificate(holding.id)
+            if known is not None:
+                return Outcome(register.get(holding.id), known.id, elsewhere=True)
+            _destroy_key(register, holding, horizon)
+            _remove_objects(register, holding)
+            _verify(register, holding, searched)
+            issued = certificate.issue(register, holding.id)
+            return Outcome(register.get(holding.id), issued)
     except LinkageError as error:
         return _failure(register, holding, error)
-    return Outcome(register.get(holding.id), issued)
 
 
 def _failure(register: Register, holding: Holding, error: LinkageError) -> Outcome:
+    """An incident, once; the next run tries again. The register itself may be what cannot be reached."""
     unreachable = isinstance(error, DependencyUnreachable)
-    if not unreachable:
-        register.incident("destruction_failed", holding.id, str(error), holding.store)
+    kind = "destruction_delayed" if unreachable else "destruction_failed"
+    with suppress(LinkageError):
+        register.incident(kind, holding.id, str(error), holding.store)
     return Outcome(holding, None, str(error), unreachable)
 
 
@@ -91,7 +113,7 @@ def _intend(register: Register, holding: Holding, reason: str, operator: str) ->
     """The intent row: from here on the holding cannot be read, and the destruction can only go forward."""
     with register.transaction() as session:
         row = row_of(session, holding.id, lock=True)
-        if row.hold_until is not None and row.hold_until > clock.now() and row.state != "destroyed":
+        if row.hold_until is not None and row.hold_until > clock.now() and row.state in ("writing", "held"):
             raise FlowRefused("D12", f"{row.id} is under a legal hold of {row.hold_authority}")
         if not _done(session, row.id, "intent"):
             _note(session, row.id, "intent", {"reason": reason, "operator": operator, "kek": row.kek})
@@ -103,6 +125,7 @@ def _intend(register: Register, holding: Holding, reason: str, operator: str) ->
             )
         if row.state in ("writing", "held"):
             row.state = "destroying"
+        faults.reach("intent_written")
     faults.reach("after_intent")
 
 
@@ -123,6 +146,7 @@ def _destroy_key(register: Register, holding: Holding, horizon: datetime) -> Non
         row = row_of(session, holding.id, lock=True)
         row.wrapped_dek, row.wrapped_secrets, row.content_mac = None, None, None
         _note(session, holding.id, "key", detail)
+        faults.reach("key_step_written")
     faults.reach("after_key_step")
 
 
@@ -143,6 +167,7 @@ def destroy_kek(register: Register, kek: str, store: str, horizon: datetime) -> 
         if living:
             return False
         keys.service(store).destroy_key(kek)
+        faults.reach("after_kek_destroyed")
         if row.destroyed_at is None:
             row.destroyed_at = clock.now()
             under = session.scalars(select(HoldingRow.id).where(HoldingRow.kek == kek).order_by(HoldingRow.id)).all()
@@ -152,29 +177,69 @@ def destroy_kek(register: Register, kek: str, store: str, horizon: datetime) -> 
 
 
 def _remove_objects(register: Register, holding: Holding) -> None:
-    with register.transaction() as session:
-        if _done(session, holding.id, "objects"):
-            return
-    purged = objects.client(holding.store).purge(holding.bucket, holding.prefix)
-    counts = {"versions": purged.versions, "markers": purged.markers, "uploads": purged.uploads}
+    """Every version, marker and upload in every store, and the delivered originals. One store down leaves no other out.
+
+    Done again until it is verified: something may have brought a copy back since.
+    """
+    steps = register.steps(holding.id)
+    if "verified" in steps:
+        return
+    places.require_configured(holding)
+    spots = places.spots_of(holding)
+    if "inventory" not in steps:
+        steps["inventory"] = _count(register, holding, spots)
+    before = {(one["place"], one["bucket"]): one for one in steps["inventory"]["spots"]}
+    removed, failures = [], []
+    originals_gone = originals.remove(holding)
+    faults.reach("after_originals")
+    for spot in spots:
+        try:
+            purged = asdict(objects.client(holding.store, spot.place).purge(spot.bucket, spot.prefix))
+        except LinkageError as error:
+            failures.append(error)
+        else:
+            # What an earlier run that died had removed already was counted before.
+            known = before.get((spot.place, spot.bucket), purged)
+            removed.append({**asdict(spot), **{kind: max(purged[kind], known[kind]) for kind in purged}})
+            faults.reach("after_a_place")
+    if failures:
+        raise next((one for one in failures if not isinstance(one, DependencyUnreachable)), failures[0])
+    counts = {kind: sum(one[kind] for one in removed) for kind in ("versions", "markers", "uploads")}
+    counts["originals"] = max(originals_gone, steps["inventory"]["originals"])
     with register.transaction() as session:
         row_of(session, holding.id, lock=True)
-        _note(session, holding.id, "objects", {**counts, "bucket": holding.bucket, "prefix": holding.prefix})
+        where = {"bucket": holding.bucket, "prefix": holding.prefix, "places": removed}
+        _note(session, holding.id, "objects", {**counts, **where})
     faults.reach("after_objects")
 
 
-def _verify(register: Register, holding: Holding) -> None:
+def _count(register: Register, holding: Holding, spots: Sequence[places.Spot]) -> dict[str, Any]:
+    """What there is before the first deletion, so that a run that dies half-way does not lose the count (D9)."""
+    told = []
+    for spot in spots:
+        with suppress(DependencyUnreachable):  # its copies are counted when they go
+            counted = objects.client(holding.store, spot.place).inventory(spot.bucket, spot.prefix)
+            told.append({**asdict(spot), **asdict(counted)})
+    detail = {"spots": told, "originals": len(originals.left(holding))}
+    with register.transaction() as session:
+        _note(session, holding.id, "inventory", detail)
+    faults.reach("after_inventory")
+    return detail
+
+
+def _verify(register: Register, holding: Holding, searched: _Derived) -> None:
     """Independent verification; only what it confirms is called destroyed."""
     with register.transaction() as session:
         if _done(session, holding.id, "verified"):
             return
-    told = verification.verify(register.get(holding.id), register.steps(holding.id))
+    told = verification.verify(register.get(holding.id), register.steps(holding.id), searched.of(holding))
     faults.reach("after_verification")
     with register.transaction() as session:
         row = row_of(session, holding.id, lock=True)
         row.state, row.destroyed_at = "destroyed", clock.now()
         seq = ledger.append(session, "destruction_verified", _facts(row, told), once=f"verified|{row.id}")
         _note(session, holding.id, "verified", {**told, "ledger_entry": seq})
+        faults.reach("verified_written")
     faults.reach("after_verified_entry")
 
 
@@ -188,6 +253,7 @@ def _facts(row: HoldingRow, told: Mapping[str, Any]) -> dict[str, Any]:
         "legal": row.legal.isoformat() if row.legal else None,
         "verifier": told["verifier"],
         "copies_left": told["copies_left"],
+        "places": told["places"],
         "key": told["key"],
     }
 

@@ -1,25 +1,14 @@
-"""What the ledger says has happened: the facts of its entries, by kind."""
+"""What the ledger says has happened, as the packages above custody ask for it."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from linkage.custody import ledger, transfer
+from linkage.custody.ledger import facts
 
-from sqlalchemy import select
-
-from linkage.custody import transfer
-from linkage.custody.models import LedgerRow
-from linkage.custody.register import Register
-
-
-def facts(kind: str) -> list[dict[str, Any]]:
-    """The facts of every entry of a kind, oldest first."""
-    query = select(LedgerRow.leaf).where(LedgerRow.kind == kind).order_by(LedgerRow.seq)
-    with Register.open().transaction() as session:
-        return [json.loads(leaf)["facts"] for leaf in session.scalars(query)]
+__all__ = ["facts", "was_sent"]
 
 
 def was_sent(programme: str, sender: str, recipient: str, dataset_class: str, natural_key: str) -> bool:
     """Whether that transfer has been sent before."""
-    wanted = transfer.transfer_id(programme, sender, recipient, dataset_class, natural_key)
-    return any(one["transfer"] == wanted for one in facts("sent"))
+    sent = transfer.transfer_id(programme, sender, recipient, dataset_class, natural_key)
+    return ledger.known(f"sent|{sent}")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from linkage import clock, policy
-from linkage.custody import destruction, faults, keys, ledger, objects, sealing
+from linkage.custody import destruction, faults, keys, ledger, objects, places, sealing
 from linkage.custody.models import Holding, HoldingRow, holder_of
 from linkage.custody.register import Register, register_key, row_of
 from linkage.custody.sealing import Manifest
@@ -75,7 +75,7 @@ def _complete(store: str) -> Iterator[str]:
 def _take(register: Register, store: str, name: str) -> Holding | None:
     known = register.find(store, natural_key=name, state=None)
     if known and known[0].state != "writing":
-        objects.client(store).purge(f"{store}-inbox", sealing.prefix(name))
+        objects.purge_everywhere(store, f"{store}-inbox", sealing.prefix(name))
         return None
     manifest = _genuine(store, name)
     if manifest.told["recipient"] != store:
@@ -93,7 +93,7 @@ def _take(register: Register, store: str, name: str) -> Holding | None:
         link_parents(session, row.id, manifest.told["parents"])
     faults.reach("receive_registered")
     if known:
-        objects.client(store).purge(row.bucket, row.prefix)  # what an earlier run copied before it was killed
+        objects.purge_everywhere(store, row.bucket, row.prefix)  # what an earlier run copied before it was killed
     _copy_in(store, manifest, row.prefix)
     faults.reach("receive_copied")
     with register.transaction() as session:
@@ -102,7 +102,7 @@ def _take(register: Register, store: str, name: str) -> Holding | None:
         ledger.append(session, "received", holding_facts(kept), once=f"received|{kept.id}")
         holding = Holding.of(kept)
     faults.reach("receive_held")
-    objects.client(store).purge(f"{store}-inbox", sealing.prefix(name))
+    objects.purge_everywhere(store, f"{store}-inbox", sealing.prefix(name))
     return holding
 
 
@@ -154,6 +154,7 @@ def _row(store: str, manifest: Manifest, known: Holding | None) -> HoldingRow:
         reclassified=policy.load(told["programme"]).reclassifies(told["dataset_class"]),
         bucket=f"{store}-vault",
         prefix=f"holdings/{told['holding']}/",
+        places=places.merged(places.configured(), known.places if known else objects.PRIMARY),
         attempt=told["attempt"],
         kek=kek,
         wrapped_dek=wrapped_dek,
@@ -220,10 +221,10 @@ def _first_copy(store: str, manifest: Manifest) -> datetime:
 
 def _copy_in(store: str, manifest: Manifest, prefix: str) -> None:
     """Move the sealed parts into the vault; each must be the one the sender signed for."""
-    inbox = objects.client(store)
     for number, digest in enumerate(manifest.told["parts"], start=1):
         part = _part(store, manifest, number, digest)
-        inbox.put(f"{store}-vault", f"{prefix}{manifest.told['attempt']}/{number:05d}", part)
+        for copy in objects.everywhere(store):
+            copy.put(f"{store}-vault", f"{prefix}{manifest.told['attempt']}/{number:05d}", part)
 
 
 def _part(store: str, manifest: Manifest, number: int, digest: str) -> bytes:
@@ -293,7 +294,7 @@ def _refuse(register: Register, store: str, name: str, error: LinkageError) -> N
     """An incident, and the copy is removed: what is refused has no deadline and must not lie about (N20)."""
     register.incident("transfer_refused", f"{store}/{name}", str(error), store)
     ledger.record("refused", {"transfer": name, "store": store, "reason": str(error)[:300]})
-    objects.client(store).purge(f"{store}-inbox", sealing.prefix(name))
+    objects.purge_everywhere(store, f"{store}-inbox", sealing.prefix(name))
 
 
 def _moment(told: str | None) -> datetime | None:

@@ -1,81 +1,96 @@
-"""The ledger: an append-only Merkle log of what was done, batch by batch, never person by person (D10, D11)."""
+"""The ledger: an append-only Merkle log of what was done, batch by batch, never person by person (D10, D11).
+
+Each entry keeps the heads of the complete subtrees it closes, so that an append, a checkpoint or a proof reads a
+logarithm of the ledger and not the whole of it.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from linkage import clock, settings
-from linkage.custody import keys, merkle, objects
-from linkage.custody.models import LedgerRow, holder_of
+from linkage.custody import evidence, keys, merkle, objects
+from linkage.custody.batch_level import require_batch_level
+from linkage.custody.checkpoint import Checkpoint
+from linkage.custody.models import LedgerRow
 from linkage.custody.register import Register, hold_lock
 from linkage.errors import CheckFailed, Misuse
-from linkage.policy.schema import DEPARTMENTS
 
 WITNESS_BUCKET = "ledger-witness"
 WITNESS_KEY = "sign-witness"
 _PREFIX = "checkpoints/"
-_PERSONAL = {"name", "names", "forename", "surname", "nino", "date_of_birth", "dob", "gender", "address", "postcode"}
-_PERSONAL |= {"uprn", "upn", "nhs_number", "person", "person_ref", "person_token"}
-_COUNTS = {"rows", "people", "persons", "families", "matched", "requested", "returned", "records", "cohort"}
-_NINO = re.compile(r"(?i)\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]?\b")
+_AT_ONCE = 1_000
+_READERS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A signed tree head: `size` leaves have the head `root`; `signature` is the witness key's, over `signed()`."""
+class Entry:
+    """What an append is told. An entry whose `once` is known is not written again."""
 
-    origin: str
-    size: int
-    root: str
-    at: str
-    signature: str
-    public_key: str
-
-    def signed(self) -> bytes:
-        """The bytes under the signature."""
-        return f"{self.origin}\n{self.size}\n{self.root}\n{self.at}\n".encode()
-
-    def holds(self, public_key: bytes | None = None) -> bool:
-        """Whether the signature is genuine, by the given key or else by the one it carries."""
-        key = public_key or base64.b64decode(self.public_key)
-        return keys.verify_with(key, self.signed(), base64.b64decode(self.signature))
+    kind: str
+    facts: Mapping[str, Any]
+    once: str | None = None
 
 
 def append(session: Session, kind: str, facts: Mapping[str, Any], once: str | None = None) -> int:
-    """Append an entry within the caller's transaction and return its number (from 0).
-
-    An entry whose `once` is known is not written again. Raises CheckFailed (D10) for facts about a person, and for
-    counts of persons at DWP, MoJ and DfE (name the holding's place in `store` or `holder`).
-    """
-    _require_batch_level(facts)
-    hold_lock(session, "ledger")
-    if once is not None:
-        known = session.scalars(select(LedgerRow.seq).where(LedgerRow.once == once)).first()
-        if known is not None:
-            return known
-    seq = session.scalar(select(func.count()).select_from(LedgerRow)) or 0
-    now = clock.now()
-    told = {"at": now.isoformat(), "facts": dict(facts), "kind": kind, "seq": seq, "simulated": clock.is_simulated()}
-    leaf = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    digest = merkle.leaf_hash(leaf.encode()).hex()
-    session.add(LedgerRow(seq=seq, at=now, kind=kind, once=once, leaf=leaf, leaf_hash=digest))
-    session.flush()
+    """Append an entry within the caller's transaction and return its number (from 0); see `append_all`."""
+    [seq] = append_all(session, [Entry(kind, facts, once)])
     return seq
+
+
+def append_all(session: Session, entries: Sequence[Entry]) -> list[int]:
+    """Append entries within the caller's transaction, in order, and return their numbers.
+
+    Raises CheckFailed (D10) for facts about a person, and for counts of persons at DWP, MoJ and DfE (name the
+    holding's place in `store` or `holder`). Writers queue for the ledger until their transaction ends.
+    """
+    for entry in entries:
+        require_batch_level(entry.facts)
+    hold_lock(session, "ledger")
+    numbers = _known(session, [entry.once for entry in entries if entry.once is not None])
+    tree, now, simulated = _frontier(session), clock.now(), clock.is_simulated()
+    rows: list[dict[str, Any]] = []
+    told: list[int] = []
+    for entry in entries:
+        seq = numbers.get(entry.once) if entry.once is not None else None
+        if seq is None:
+            seq = tree.size
+            rows.append(_row(entry, seq, now.isoformat(), simulated, tree) | {"at": now})
+            if entry.once is not None:
+                numbers[entry.once] = seq
+        told.append(seq)
+    if rows:
+        # With its nulls, so that all rows are one statement: left out, they would make every other row one of its own.
+        session.execute(insert(LedgerRow).execution_options(render_nulls=True), rows)
+    return told
 
 
 def record(kind: str, facts: Mapping[str, Any], once: str | None = None) -> int:
     """Append an entry in a transaction of its own."""
     with Register.open().transaction() as session:
         return append(session, kind, facts, once)
+
+
+def known(once: str) -> bool:
+    """Whether an entry of that `once` has been written."""
+    with Register.open().transaction() as session:
+        return bool(_known(session, [once]))
+
+
+def facts(kind: str) -> list[dict[str, Any]]:
+    """The facts of every entry of a kind, oldest first."""
+    query = select(LedgerRow.leaf).where(LedgerRow.kind == kind).order_by(LedgerRow.seq)
+    with Register.open().transaction() as session:
+        return [json.loads(leaf)["facts"] for leaf in session.scalars(query)]
 
 
 def leaves(session: Session) -> list[str]:
@@ -86,83 +101,128 @@ def leaves(session: Session) -> list[str]:
 def checkpoint() -> Checkpoint:
     """Sign the present tree head and keep it with the witness: another place, another credential, locked (D11)."""
     with Register.open().transaction() as session:
-        hashes = _hashes(session)
-    signed = _sign(len(hashes), merkle.root(hashes))
+        tree = _frontier(session)
+    signed = _sign(tree.size, tree.head())
     name = f"{_PREFIX}{signed.size:012d}.json"
-    objects.client("witness").put(WITNESS_BUCKET, name, json.dumps(asdict(signed)).encode())
+    objects.client("witness").put(WITNESS_BUCKET, name, json.dumps(signed.told()).encode())
     return signed
 
 
 def proof(seq: int) -> dict[str, Any]:
-    """Inclusion proof of an entry under a fresh checkpoint: leaf, index, audit path, checkpoint (D9)."""
+    """Inclusion proof of an entry under a fresh checkpoint: leaf, index, audit path, checkpoint (D9). Raises Misuse."""
     signed = checkpoint()
+    if not 0 <= seq < signed.size:
+        raise Misuse(f"the ledger has the entries 0 to {signed.size - 1}; there is no entry {seq}")
     with Register.open().transaction() as session:
-        hashes = _hashes(session)[: signed.size]
         leaf = session.scalars(select(LedgerRow.leaf).where(LedgerRow.seq == seq)).one()
-    path = [step.hex() for step in merkle.inclusion(hashes, seq)]
-    return {"leaf": leaf, "index": seq, "path": path, "checkpoint": asdict(signed)}
+        path = _range_heads(session, merkle.inclusion_ranges(seq, signed.size))
+    return {"leaf": leaf, "index": seq, "path": [step.hex() for step in path], "checkpoint": signed.told()}
 
 
-def proved(told: Mapping[str, Any], public_key: bytes | None = None) -> bool:
-    """Whether an inclusion proof holds, offline."""
-    signed = Checkpoint(**told["checkpoint"])
-    leaf = merkle.leaf_hash(str(told["leaf"]).encode())
-    path = [bytes.fromhex(step) for step in told["path"]]
-    head = bytes.fromhex(signed.root)
-    return signed.holds(public_key) and merkle.included(leaf, int(told["index"]), signed.size, path, head)
+def consistency(earlier: Checkpoint) -> dict[str, Any]:
+    """Proof that the ledger only grew since an earlier checkpoint: `{"earlier", "later", "path"}`.
+
+    Raises CheckFailed when the ledger is shorter by now. Whether the proof holds is `evidence.only_grew`.
+    """
+    signed = checkpoint()
+    evidence.require_reach(earlier, signed.size)
+    with Register.open().transaction() as session:
+        ranges = merkle.consistency_ranges(earlier.size, signed.size) if earlier.size else []
+        path = _range_heads(session, ranges)
+    return {"earlier": earlier.told(), "later": signed.told(), "path": [step.hex() for step in path]}
 
 
 def export(file: Path) -> int:
     """Write a fresh checkpoint and every leaf, one a line; beside it `<file>.checkpoint.json`. Returns the entries."""
     signed = checkpoint()
+    query = select(LedgerRow.leaf).where(LedgerRow.seq < signed.size).order_by(LedgerRow.seq)
     with Register.open().transaction() as session:
-        told = leaves(session)[: signed.size]
-    file.write_text("\n".join([json.dumps({"ledger": asdict(signed)}), *told]) + "\n", encoding="utf-8")
-    file.with_name(file.name + ".checkpoint.json").write_text(json.dumps(asdict(signed)) + "\n", encoding="utf-8")
+        evidence.write(file, signed, session.scalars(query.execution_options(yield_per=_AT_ONCE)))
     return signed.size
 
 
-def verify(file: Path, checkpoint_file: Path | None = None, public_key: bytes | None = None) -> dict[str, Any]:
-    """Check an exported ledger offline: no edit, no reordering, no missing entry, no missing tail (D11).
-
-    Against `checkpoint_file`, as the witness kept it, a shortened file is found out; without one only the checkpoint
-    inside the file is checked. Returns `{"entries", "checked_to", "root"}`; raises CheckFailed, Misuse.
-    """
-    head, told = _read(file)
-    signed = head
-    if checkpoint_file is not None:
-        signed = _checkpoint_of(checkpoint_file)
-    _require_genuine(signed, public_key)
-    _require_order(told)
-    if len(told) < signed.size:
-        raise CheckFailed(f"D11: the checkpoint covers {signed.size} entries, the file ends after {len(told)}")
-    digest = merkle.root([merkle.leaf_hash(leaf.encode()) for leaf in told[: signed.size]])
-    if digest.hex() != signed.root:
-        raise CheckFailed(f"D11: the first {signed.size} entries are not those the witness signed")
-    return {"entries": len(told), "checked_to": signed.size, "root": signed.root}
-
-
 def verify_live() -> dict[str, Any]:
-    """`{"entries", "ok", "checkpoints"}`: the register's ledger against every checkpoint the witness keeps."""
-    with Register.open().transaction() as session:
-        rows = session.execute(select(LedgerRow.seq, LedgerRow.leaf, LedgerRow.leaf_hash).order_by(LedgerRow.seq)).all()
-    hashes = [merkle.leaf_hash(leaf.encode()) for _, leaf, _ in rows]
-    told = [(seq, kept) for seq, _, kept in rows]
-    ok = told == [(index, digest.hex()) for index, digest in enumerate(hashes)]
-    heads = [merkle.EMPTY, *merkle.roots(hashes)]
+    """`{"entries", "ok", "checkpoints"}`: the register's ledger against every checkpoint the witness keeps.
+
+    Leaves, their hashes and the kept subtrees are all worked out anew.
+    """
     kept = witnessed()
     key = keys.service("witness").public_key(WITNESS_KEY)
+    wanted = {signed.size for signed in kept}
+    heads, tree, ok = {0: merkle.EMPTY}, merkle.Frontier(), True
+    for row in _rows():
+        digest = merkle.leaf_hash(row.leaf.encode())
+        ok = ok and (row.seq, row.leaf_hash) == (tree.size, digest.hex())
+        ok = ok and b"".join(tree.add(digest)) == (row.subtrees or b"")
+        if tree.size in wanted:
+            heads[tree.size] = tree.head()
     for signed in kept:
-        ok = ok and signed.holds(key) and signed.size < len(heads) and heads[signed.size].hex() == signed.root
-    return {"entries": len(rows), "ok": bool(ok), "checkpoints": len(kept)}
+        ok = ok and signed.holds(key) and signed.size in heads and heads[signed.size].hex() == signed.root
+    return {"entries": tree.size, "ok": bool(ok), "checkpoints": len(kept)}
 
 
 def witnessed() -> list[Checkpoint]:
-    """Every checkpoint the witness keeps, all versions of each, smallest first."""
+    """Every checkpoint the witness keeps, all versions of each, smallest first. Raises CheckFailed for a foreign one."""
     store = objects.client("witness")
     found = [one for one in store.versions(WITNESS_BUCKET, _PREFIX) if not one.marker]
-    told = [Checkpoint(**json.loads(store.get(WITNESS_BUCKET, one.key, one.version_id))) for one in found]
-    return sorted(told, key=lambda one: (one.size, one.at))
+    with ThreadPoolExecutor(_READERS) as readers:
+        raw = list(readers.map(lambda one: store.get(WITNESS_BUCKET, one.key, one.version_id), found))
+    return sorted((Checkpoint.of(json.loads(one)) for one in raw), key=lambda one: (one.size, one.at))
+
+
+def public_key() -> bytes:
+    """The witness's raw Ed25519 public key, for auditors."""
+    return keys.service("witness").public_key(WITNESS_KEY)
+
+
+def _row(entry: Entry, seq: int, at: str, simulated: bool, tree: merkle.Frontier) -> dict[str, Any]:
+    told = {"at": at, "facts": dict(entry.facts), "kind": entry.kind, "seq": seq, "simulated": simulated}
+    leaf = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    digest = merkle.leaf_hash(leaf.encode())
+    closed = b"".join(tree.add(digest))
+    named = {"seq": seq, "kind": entry.kind, "once": entry.once}
+    return {**named, "leaf": leaf, "leaf_hash": digest.hex(), "subtrees": closed or None}
+
+
+def _known(session: Session, onces: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(onces), _AT_ONCE):
+        wanted = LedgerRow.once.in_(onces[start : start + _AT_ONCE])
+        found |= {str(once): seq for once, seq in session.execute(select(LedgerRow.once, LedgerRow.seq).where(wanted))}
+    return found
+
+
+def _frontier(session: Session) -> merkle.Frontier:
+    """The tree as it stands. Rows are never changed, so what lies below the last number is settled."""
+    last = session.scalar(select(func.max(LedgerRow.seq)))
+    size = 0 if last is None else last + 1
+    places = merkle.complete(0, size)
+    nodes = _nodes(session, places)
+    return merkle.Frontier(size, [nodes[place] for place in places])
+
+
+def _range_heads(session: Session, ranges: Sequence[merkle.Range]) -> list[bytes]:
+    places = [merkle.complete(start, end) for start, end in ranges]
+    nodes = _nodes(session, [place for several in places for place in several])
+    return [merkle.fold([nodes[place] for place in several]) for several in places]
+
+
+def _nodes(session: Session, places: Sequence[merkle.Place]) -> dict[merkle.Place, bytes]:
+    """The heads of complete subtrees, each from the row of the leaf that closed it."""
+    rows = {place: (place[1] + 1 << place[0]) - 1 for place in places}
+    query = select(LedgerRow.seq, LedgerRow.leaf_hash, LedgerRow.subtrees).where(LedgerRow.seq.in_(set(rows.values())))
+    kept = {seq: bytes.fromhex(digest) + (closed or b"") for seq, digest, closed in session.execute(query)}
+    nodes = {place: kept.get(seq, b"")[32 * place[0] : 32 * (place[0] + 1)] for place, seq in rows.items()}
+    for place, node in nodes.items():
+        if len(node) != 32:
+            raise CheckFailed(f"D11: the ledger lacks entry {rows[place]}; see docs/runbooks/evidence.md")
+    return nodes
+
+
+def _rows() -> Iterator[Any]:
+    query = select(LedgerRow.seq, LedgerRow.leaf, LedgerRow.leaf_hash, LedgerRow.subtrees).order_by(LedgerRow.seq)
+    with Register.open().transaction() as session:
+        yield from session.execute(query.execution_options(yield_per=_AT_ONCE))
 
 
 def _sign(size: int, head: bytes) -> Checkpoint:
@@ -171,54 +231,3 @@ def _sign(size: int, head: bytes) -> Checkpoint:
     bare = Checkpoint(f"linkage/{settings.load().site}", size, head.hex(), clock.now().isoformat(), "", public)
     signature = base64.b64encode(service.sign(WITNESS_KEY, bare.signed())).decode()
     return Checkpoint(bare.origin, bare.size, bare.root, bare.at, signature, public)
-
-
-def _hashes(session: Session) -> list[bytes]:
-    return [bytes.fromhex(told) for told in session.scalars(select(LedgerRow.leaf_hash).order_by(LedgerRow.seq))]
-
-
-def _read(file: Path) -> tuple[Checkpoint, list[str]]:
-    try:
-        first, *told = file.read_text(encoding="utf-8").splitlines()
-        return Checkpoint(**json.loads(first)["ledger"]), told
-    except FileNotFoundError:
-        raise Misuse(f"no such file: {file.name}") from None
-    except (ValueError, KeyError, TypeError):
-        raise CheckFailed(f"D11: {file.name} is not an exported ledger") from None
-
-
-def _checkpoint_of(file: Path) -> Checkpoint:
-    try:
-        return Checkpoint(**json.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise Misuse(f"no such file: {file.name}") from None
-    except (ValueError, TypeError):
-        raise CheckFailed(f"D11: {file.name} is not a checkpoint") from None
-
-
-def _require_genuine(signed: Checkpoint, public_key: bytes | None) -> None:
-    if not signed.holds(public_key):
-        raise CheckFailed("D11: the checkpoint's signature is not the witness's")
-
-
-def _require_order(told: list[str]) -> None:
-    for index, leaf in enumerate(told):
-        try:
-            seq = json.loads(leaf)["seq"]
-        except (ValueError, KeyError, TypeError):
-            seq = None
-        if seq != index:
-            raise CheckFailed(f"D11: entry {index} is missing, out of order or not an entry")
-
-
-def _require_batch_level(facts: Mapping[str, Any]) -> None:
-    """D10: no person rows, no names, no hashes of them; at departments no count of persons either."""
-    personal = sorted(_PERSONAL.intersection(facts))
-    if personal:
-        raise CheckFailed(f"D10: the ledger takes no facts about a person ({', '.join(personal)})")
-    places = [str(facts.get(key) or "") for key in ("store", "holder", "sender", "recipient")]
-    counts = sorted(_COUNTS.intersection(facts))
-    if counts and any(holder_of(place) in DEPARTMENTS for place in places):
-        raise CheckFailed(f"D10: at a department the ledger takes no count of persons ({', '.join(counts)})")
-    if _NINO.search(json.dumps(list(facts.values()), default=str)):
-        raise CheckFailed("D10: the ledger takes no National Insurance number")

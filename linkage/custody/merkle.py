@@ -1,11 +1,17 @@
-"""RFC 6962 Merkle tree hashes over a list of leaf hashes: roots, inclusion and consistency proofs, and their checks."""
+"""RFC 6962 Merkle trees: heads, inclusion and consistency proofs, and their checks.
+
+A proof is described by *ranges* of leaves, so that the same definition serves a list in memory and a table that keeps
+the hashes of complete subtrees.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 EMPTY = hashlib.sha256(b"").digest()
+Range = tuple[int, int]
+Place = tuple[int, int]
 
 
 def leaf_hash(leaf: bytes) -> bytes:
@@ -18,31 +24,116 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def root(leaves: Sequence[bytes]) -> bytes:
+class Frontier:
+    """A growing tree by its peaks alone: the complete subtrees it consists of, largest first. 32 bytes for each."""
+
+    def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
+        if len(peaks) != size.bit_count():
+            raise ValueError("a tree has one peak for each bit of its size")
+        self.size = size
+        self._peaks = list(peaks)
+
+    def add(self, leaf: bytes) -> list[bytes]:
+        """Append a leaf hash; returns the heads of the complete subtrees that it closes, smallest (two leaves) first."""
+        closed: list[bytes] = []
+        node, rest = leaf, self.size
+        while rest & 1:
+            node = hashlib.sha256(b"\x01" + self._peaks.pop() + node).digest()
+            closed.append(node)
+            rest >>= 1
+        self._peaks.append(node)
+        self.size += 1
+        return closed
+
+    def head(self) -> bytes:
+        """The tree head."""
+        return fold(self._peaks)
+
+
+def fold(peaks: Sequence[bytes]) -> bytes:
+    """The head over complete subtrees that lie side by side, largest first."""
+    if not peaks:
+        return EMPTY
+    head = peaks[-1]
+    for peak in reversed(peaks[:-1]):
+        head = node_hash(peak, head)
+    return head
+
+
+def root(leaves: Iterable[bytes]) -> bytes:
     """Tree head of these leaf hashes."""
-    peaks: list[tuple[int, bytes]] = []
+    tree = Frontier()
     for leaf in leaves:
-        _grow(peaks, leaf)
-    return _head(peaks)
+        tree.add(leaf)
+    return tree.head()
 
 
-def roots(leaves: Sequence[bytes]) -> Iterator[bytes]:
+def roots(leaves: Iterable[bytes]) -> Iterator[bytes]:
     """Tree heads of sizes 1, 2, 3 and so on, each in logarithmic time."""
-    peaks: list[tuple[int, bytes]] = []
+    tree = Frontier()
     for leaf in leaves:
-        _grow(peaks, leaf)
-        yield _head(peaks)
+        tree.add(leaf)
+        yield tree.head()
+
+
+def complete(start: int, end: int) -> list[Place]:
+    """The complete subtrees of the leaves `start` to before `end`, left to right, each as (level, place).
+
+    A subtree of level l and place p spans the leaves p * 2^l to before (p + 1) * 2^l. `start` must be a multiple of
+    the largest power of two not above the range's length, as it is in every range of a proof.
+    """
+    found = []
+    while start < end:
+        level = (end - start).bit_length() - 1
+        found.append((level, start >> level))
+        start += 1 << level
+    return found
+
+
+def inclusion_ranges(index: int, size: int) -> list[Range]:
+    """The ranges of leaves whose heads are the audit path of the leaf at `index`, from the leaf up (RFC 6962, 2.1.1)."""
+    if not 0 <= index < size:
+        raise ValueError("the entry lies outside the log")
+    found: list[Range] = []
+    start, end = 0, size
+    while end - start > 1:
+        middle = start + _split(end - start)
+        if index < middle:
+            found.append((middle, end))
+            end = middle
+        else:
+            found.append((start, middle))
+            start = middle
+    return found[::-1]
+
+
+def consistency_ranges(earlier: int, size: int) -> list[Range]:
+    """The ranges whose heads prove that the first `earlier` of `size` leaves were only added to (RFC 6962, 2.1.2)."""
+    if not 0 < earlier <= size:
+        raise ValueError("the earlier size lies outside the log")
+    found: list[Range] = []
+    start, end, whole = 0, size, True
+    while end > earlier:
+        middle = start + _split(end - start)
+        if earlier <= middle:
+            found.append((middle, end))
+            end = middle
+        else:
+            found.append((start, middle))
+            start, whole = middle, False
+    if not whole:
+        found.append((start, end))
+    return found[::-1]
 
 
 def inclusion(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """Audit path of the leaf at `index` (from 0) (RFC 6962, 2.1.1)."""
-    size = len(leaves)
-    if size <= 1:
-        return []
-    split = _split(size)
-    if index < split:
-        return [*inclusion(leaves[:split], index), root(leaves[split:])]
-    return [*inclusion(leaves[split:], index - split), root(leaves[:split])]
+    """Audit path of the leaf at `index` (from 0). Raises ValueError outside the log."""
+    return [root(leaves[start:end]) for start, end in inclusion_ranges(index, len(leaves))]
+
+
+def consistency(leaves: Sequence[bytes], earlier: int) -> list[bytes]:
+    """Proof that the tree of the first `earlier` leaves is a prefix of this one. Raises ValueError outside the log."""
+    return [root(leaves[start:end]) for start, end in consistency_ranges(earlier, len(leaves))]
 
 
 def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], head: bytes) -> bool:
@@ -61,13 +152,6 @@ def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], head: by
             told = node_hash(told, step)
         node, last = node >> 1, last >> 1
     return last == 0 and told == head
-
-
-def consistency(leaves: Sequence[bytes], earlier: int) -> list[bytes]:
-    """Proof that the tree of the first `earlier` leaves is a prefix of this one (RFC 6962, 2.1.2)."""
-    if not 0 < earlier <= len(leaves):
-        raise ValueError("the earlier size lies outside the log")
-    return _subproof(leaves, earlier, True)
 
 
 def consistent(earlier: int, size: int, before: bytes, after: bytes, proof: Sequence[bytes]) -> bool:
@@ -92,34 +176,6 @@ def consistent(earlier: int, size: int, before: bytes, after: bytes, proof: Sequ
             new = node_hash(new, step)
         node, last = node >> 1, last >> 1
     return old == before and new == after and last == 0
-
-
-def _subproof(leaves: Sequence[bytes], earlier: int, whole: bool) -> list[bytes]:
-    size = len(leaves)
-    if earlier == size:
-        return [] if whole else [root(leaves)]
-    split = _split(size)
-    if earlier <= split:
-        return [*_subproof(leaves[:split], earlier, whole), root(leaves[split:])]
-    return [*_subproof(leaves[split:], earlier - split, False), root(leaves[:split])]
-
-
-def _grow(peaks: list[tuple[int, bytes]], leaf: bytes) -> None:
-    """Add a leaf to the complete subtrees (size, hash) that a log consists of, largest first."""
-    size, node = 1, leaf
-    while peaks and peaks[-1][0] == size:
-        node = node_hash(peaks.pop()[1], node)
-        size *= 2
-    peaks.append((size, node))
-
-
-def _head(peaks: Sequence[tuple[int, bytes]]) -> bytes:
-    if not peaks:
-        return EMPTY
-    head = peaks[-1][1]
-    for _, peak in reversed(peaks[:-1]):
-        head = node_hash(peak, head)
-    return head
 
 
 def _split(size: int) -> int:

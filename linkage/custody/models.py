@@ -17,10 +17,12 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -66,6 +68,13 @@ class HoldingRow(Base):
         CheckConstraint("state <> 'destroyed' OR wrapped_dek IS NULL", name="ck_holding_key_gone"),
         Index("ix_holding_due", "state", "target"),
         Index("ix_holding_kek", "kek", "state"),
+        Index("ix_holding_page", "legal", "id", "state", "holder", "dataset_class", "target", "hold_until"),
+        Index(
+            "ix_holding_destroyed",
+            *("destroyed_at", "id", "holder", "dataset_class"),
+            postgresql_where=text("destroyed_at IS NOT NULL"),
+            sqlite_where=text("destroyed_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -87,6 +96,7 @@ class HoldingRow(Base):
     reclassified: Mapped[bool] = mapped_column(Boolean, default=False)
     bucket: Mapped[str] = mapped_column(String(64))
     prefix: Mapped[str] = mapped_column(String(120))
+    places: Mapped[str] = mapped_column(String(200), default="primary", server_default="primary")
     attempt: Mapped[str | None] = mapped_column(String(32))
     kek: Mapped[str | None] = mapped_column(String(64))
     wrapped_dek: Mapped[str | None] = mapped_column(Text)
@@ -109,6 +119,7 @@ class ParentRow(Base):
     """What a holding was made from. A parent at another holder is named, not joined: its register may be elsewhere."""
 
     __tablename__ = "holding_parents"
+    __table_args__ = (Index("ix_parent_child", "parent_id", "child_id"),)
 
     child_id: Mapped[str] = mapped_column(ForeignKey("holdings.id"), primary_key=True)
     parent_id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -150,9 +161,13 @@ class CertificateRow(Base):
 
 
 class LedgerRow(Base):
-    """A leaf of the Merkle log (D11). `once` makes an entry of a re-run the same entry."""
+    """A leaf of the Merkle log (D11). `once` makes an entry of a re-run the same entry.
+
+    `subtrees` holds the heads of the complete subtrees that this leaf closes, 32 bytes each, smallest first.
+    """
 
     __tablename__ = "ledger_entries"
+    __table_args__ = (Index("ix_ledger_kind", "kind", "seq"),)
 
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(Instant)
@@ -160,6 +175,7 @@ class LedgerRow(Base):
     once: Mapped[str | None] = mapped_column(String(120), unique=True)
     leaf: Mapped[str] = mapped_column(Text)
     leaf_hash: Mapped[str] = mapped_column(String(64))
+    subtrees: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class SweepRow(Base):
@@ -191,6 +207,13 @@ class IncidentRow(Base):
     subject: Mapped[str] = mapped_column(String(200))
     detail: Mapped[str] = mapped_column(Text)
 
+    @property
+    def sentence(self) -> str:
+        """The incident as an alert says it."""
+        if self.subject in self.detail:
+            return self.detail
+        return f"{self.subject}{f' at {self.store}' if self.store else ''}: {self.detail}"
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
@@ -215,6 +238,7 @@ class Holding:
     reclassified: bool
     bucket: str
     prefix: str
+    places: str
     attempt: str | None
     kek: str | None
     wrapped_dek: str | None = field(repr=False)

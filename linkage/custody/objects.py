@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -11,9 +13,14 @@ from typing import Any
 
 from linkage import settings
 from linkage.custody import credentials, faults
-from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused
+from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, Misuse
 
-_BATCH = 1000
+PRIMARY = "primary"
+"""The name of the store that `LINKAGE_S3_ENDPOINT` points to; replicas have names of their own."""
+_BATCH = 1000  # what one DeleteObjects call takes at most
+_SIDE_BY_SIDE = 4
+ATTEMPTS = 4  # of each request, the waits between them growing to seconds
+_ROUNDS = 3  # deletions that a store refused for a moment are asked for again
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,38 +36,46 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What a purge removed."""
+    """What lies in a place, or what a purge removed from it."""
 
     versions: int
     markers: int
     uploads: int
 
+    @property
+    def all(self) -> int:
+        """Versions, delete markers and unfinished uploads together."""
+        return self.versions + self.markers + self.uploads
+
 
 class ObjectStore:
-    """One principal's view of the object store. Raises DependencyUnreachable, FlowRefused (N11), CheckFailed."""
+    """One principal's view of an object store. Raises DependencyUnreachable, FlowRefused (N11), CheckFailed."""
 
-    def __init__(self, principal: str) -> None:
+    def __init__(self, principal: str, place: str = PRIMARY) -> None:
         from botocore.config import Config
 
         conf, keys = settings.load(), credentials.load(principal)
+        endpoint = places()[place]
         self.principal = principal
+        self.place = place
         self._client = _session(os.getpid()).client(
             "s3",
-            endpoint_url=conf.s3_endpoint or None,
+            endpoint_url=endpoint or None,
             region_name=conf.s3_region,
             aws_access_key_id=keys.s3_access_key,
             aws_secret_access_key=keys.s3_secret_key,
             config=Config(
-                s3={"addressing_style": "path" if conf.s3_endpoint else "auto"},
-                retries={"max_attempts": 4, "mode": "standard"},
-                connect_timeout=5,
-                read_timeout=60,
+                s3={"addressing_style": "path" if endpoint else "auto"},
+                retries={"max_attempts": ATTEMPTS, "mode": "standard"},
+                connect_timeout=min(5, conf.s3_timeout_seconds),
+                read_timeout=conf.s3_timeout_seconds,
+                max_pool_connections=2 * _SIDE_BY_SIDE,
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),
         )
 
-    def put(self, bucket: str, key: str, body: bytes) -> None:
+    def put(self, bucket: str, key: str, body: bytes | bytearray | memoryview) -> None:
         """Write one object."""
         self._call(lambda: self._client.put_object(Bucket=bucket, Key=key, Body=body), bucket)
 
@@ -73,56 +88,103 @@ class ObjectStore:
 
     def versions(self, bucket: str, prefix: str = "") -> list[Version]:
         """Every version and delete marker under `prefix`."""
-        return list(self._versions(bucket, prefix))
+        return [version for page in self._pages(bucket, prefix) for version in page]
 
     def uploads(self, bucket: str, prefix: str = "") -> list[tuple[str, str]]:
         """Incomplete multipart uploads under `prefix`: (key, upload id)."""
-        told = self._call(lambda: self._client.list_multipart_uploads(Bucket=bucket, Prefix=prefix), bucket)
-        return [(one["Key"], one["UploadId"]) for one in told.get("Uploads") or [] if one["Key"].startswith(prefix)]
+        found: list[tuple[str, str]] = []
+        place: dict[str, str] = {}
+        while True:
+            told = self._call(
+                lambda place=place: self._client.list_multipart_uploads(Bucket=bucket, Prefix=prefix, **place), bucket
+            )
+            rows = told.get("Uploads") or []
+            found += [(one["Key"], one["UploadId"]) for one in rows if one["Key"].startswith(prefix)]
+            if not told.get("IsTruncated"):
+                return found
+            place = {"KeyMarker": told["NextKeyMarker"], "UploadIdMarker": told.get("NextUploadIdMarker", "")}
+
+    def inventory(self, bucket: str, prefix: str) -> Purged:
+        """How many versions, markers and uploads lie under `prefix`; counted page by page, whatever their number."""
+        versions = markers = 0
+        for page in self._pages(bucket, prefix):
+            hidden = sum(version.marker for version in page)
+            versions, markers = versions + len(page) - hidden, markers + hidden
+        return Purged(versions, markers, len(self.uploads(bucket, prefix)))
 
     def copies(self, bucket: str, prefix: str) -> int:
         """How many versions, markers and uploads are left under `prefix`."""
-        return len(self.versions(bucket, prefix)) + len(self.uploads(bucket, prefix))
+        return self.inventory(bucket, prefix).all
 
     def purge(self, bucket: str, prefix: str) -> Purged:
         """Remove every version, delete marker and incomplete upload under `prefix`, and see that none is left (D7).
 
-        A bucket that says "deleted" is not believed: the listing afterwards is the evidence.
+        A store that says "deleted" is not believed: the listing afterwards is the evidence. What it refuses for a
+        moment is asked for again; what is left then raises CheckFailed with the store's reasons.
         """
+        versions = markers = 0
         uploads = self.uploads(bucket, prefix)
         for key, upload_id in uploads:
             self._abort(bucket, key, upload_id)
-        found = self.versions(bucket, prefix)
-        for start in range(0, len(found), _BATCH):
-            self._delete(bucket, found[start : start + _BATCH])
-            faults.reach("after_some_objects")
-        left = self.copies(bucket, prefix)
-        if left:
-            raise CheckFailed(f"{left} object versions are left in {bucket} after their deletion (D7)")
-        markers = sum(version.marker for version in found)
-        return Purged(len(found) - markers, markers, len(uploads))
+        if uploads:
+            faults.reach("after_uploads")
+        for _ in range(_ROUNDS):
+            gone, reasons = self._delete_all(bucket, prefix)
+            versions, markers = versions + gone.versions, markers + gone.markers
+            left = self.copies(bucket, prefix)
+            if not left:
+                return Purged(versions, markers, len(uploads))
+        told = f": {', '.join(sorted(reasons))}" if reasons else ""
+        raise CheckFailed(f"{left} object versions are left in {bucket} after their deletion{told} (D7)")
+
+    def _delete_all(self, bucket: str, prefix: str) -> tuple[Purged, set[str]]:
+        """Delete page by page, some pages side by side, never more of them in memory than that."""
+        versions = markers = 0
+        reasons: set[str] = set()
+        under_way: deque[Future[tuple[int, int, set[str]]]] = deque()
+
+        def take() -> None:
+            nonlocal versions, markers
+            plain, hidden, refused = under_way.popleft().result()
+            versions, markers = versions + plain, markers + hidden
+            reasons.update(refused)
+
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            for page in self._pages(bucket, prefix):
+                for start in range(0, len(page), _BATCH):
+                    under_way.append(pool.submit(self._delete, bucket, page[start : start + _BATCH]))
+                while len(under_way) > _SIDE_BY_SIDE:
+                    take()
+            while under_way:
+                take()
+        return Purged(versions, markers, 0), reasons
 
     def _abort(self, bucket: str, key: str, upload_id: str) -> None:
         self._call(lambda: self._client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id), bucket)
 
-    def _delete(self, bucket: str, versions: list[Version]) -> None:
+    def _delete(self, bucket: str, versions: Sequence[Version]) -> tuple[int, int, set[str]]:
+        """Versions and markers deleted, and the codes of what was refused."""
         named = [{"Key": version.key, "VersionId": version.version_id} for version in versions]
         told = self._call(
             lambda: self._client.delete_objects(Bucket=bucket, Delete={"Objects": named, "Quiet": True}), bucket
         )
-        errors = [error.get("Code") for error in told.get("Errors") or [] if error.get("Code") != "NoSuchVersion"]
-        if errors:
-            raise CheckFailed(f"{len(errors)} deletions refused in {bucket}: {', '.join(sorted(set(errors)))} (D7)")
+        faults.reach("after_some_objects")
+        refused = {(error.get("Key"), error.get("VersionId")): error.get("Code") for error in told.get("Errors") or []}
+        gone = [one for one in versions if refused.get((one.key, one.version_id)) in (None, "NoSuchVersion")]
+        markers = sum(version.marker for version in gone)
+        return len(gone) - markers, markers, {str(code) for code in refused.values()} - {"NoSuchVersion"}
 
-    def _versions(self, bucket: str, prefix: str) -> Iterator[Version]:
+    def _pages(self, bucket: str, prefix: str) -> Iterator[list[Version]]:
         place: dict[str, str] = {}
         while True:
             told = self._call(
                 lambda place=place: self._client.list_object_versions(Bucket=bucket, Prefix=prefix, **place), bucket
             )
-            for marker, rows in ((False, told.get("Versions")), (True, told.get("DeleteMarkers"))):
-                for row in rows or []:
-                    yield Version(row["Key"], row["VersionId"], marker, int(row.get("Size", 0)), row["LastModified"])
+            yield [
+                Version(row["Key"], row["VersionId"], marker, int(row.get("Size", 0)), row["LastModified"])
+                for marker, rows in ((False, told.get("Versions")), (True, told.get("DeleteMarkers")))
+                for row in rows or []
+            ]
             if not told.get("IsTruncated"):
                 return
             place = {"KeyMarker": told["NextKeyMarker"], "VersionIdMarker": told.get("NextVersionIdMarker", "")}
@@ -133,25 +195,51 @@ class ObjectStore:
         try:
             return request()
         except exceptions.ClientError as error:
-            raise _told(error.response, self.principal, bucket) from None
+            raise self._told(error.response, bucket) from None
         except (exceptions.BotoCoreError, OSError):
-            raise DependencyUnreachable("the object store cannot be reached; nothing was lost, run again") from None
+            raise DependencyUnreachable(f"{self._name} cannot be reached; nothing was lost, run again") from None
+
+    @property
+    def _name(self) -> str:
+        return "the object store" if self.place == PRIMARY else f"the replica '{self.place}'"
+
+    def _told(self, response: Any, bucket: str) -> Exception:
+        code = str(response.get("Error", {}).get("Code", ""))
+        status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if code in ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch") or status == 403:
+            return FlowRefused("N11", f"'{self.principal}' has no right to do that in {bucket}")
+        if status >= 500 or status == 429:
+            return DependencyUnreachable(f"{self._name} answered {status} for {bucket}; nothing was lost, run again")
+        return CheckFailed(f"{self._name} refused a request in {bucket}: {code or status}")
 
 
-def _told(response: Any, principal: str, bucket: str) -> Exception:
-    code = str(response.get("Error", {}).get("Code", ""))
-    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch") or status == 403:
-        return FlowRefused("N11", f"'{principal}' has no right to do that in {bucket}")
-    if status >= 500:
-        return DependencyUnreachable(f"the object store answered {status} for {bucket}; nothing was lost, run again")
-    return CheckFailed(f"the object store refused a request in {bucket}: {code or status}")
-
-
-def client(principal: str) -> ObjectStore:
-    """The object store as `principal`; clients are kept per process and settings."""
+def places() -> dict[str, str]:
+    """The configured object stores by name, the primary first: name to endpoint, empty for AWS. Raises Misuse."""
     conf = settings.load()
-    return _client(principal, conf.s3_endpoint, str(conf.secrets), os.getpid())
+    found = {PRIMARY: conf.s3_endpoint}
+    for told in filter(None, (one.strip() for one in conf.s3_replicas.split(","))):
+        name, _, endpoint = told.partition("=")
+        if not (name.isidentifier() and endpoint) or name in found:
+            raise Misuse("LINKAGE_S3_REPLICAS takes name=endpoint, separated by commas, each name once")
+        found[name] = endpoint
+    return found
+
+
+def client(principal: str, place: str = PRIMARY) -> ObjectStore:
+    """The object store (or a replica of it) as `principal`; clients are kept per process and settings."""
+    conf = settings.load()
+    return _client(principal, place, places()[place], str(conf.secrets), conf.s3_timeout_seconds, os.getpid())
+
+
+def everywhere(principal: str) -> list[ObjectStore]:
+    """The primary store and every replica, as `principal`."""
+    return [client(principal), *(client(principal, place) for place in places() if place != PRIMARY)]
+
+
+def purge_everywhere(principal: str, bucket: str, prefix: str) -> None:
+    """Remove everything under `prefix` from the primary store and every replica."""
+    for store in everywhere(principal):
+        store.purge(bucket, prefix)
 
 
 @lru_cache(maxsize=1)
@@ -162,6 +250,6 @@ def _session(_process: int) -> Any:
     return boto3.session.Session()
 
 
-@lru_cache(maxsize=64)
-def _client(principal: str, _endpoint: str, _secrets: str, _process: int) -> ObjectStore:
-    return ObjectStore(principal)
+@lru_cache(maxsize=128)
+def _client(principal: str, place: str, _endpoint: str, _secrets: str, _timeout: float, _process: int) -> ObjectStore:
+    return ObjectStore(principal, place)

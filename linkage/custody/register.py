@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from linkage import clock, settings
+from linkage.custody import alerts
 from linkage.custody.migrations.guards import GUARDS
 from linkage.custody.models import (
     LIVE,
@@ -38,7 +39,7 @@ _KNOWN = (
     *(guard.message for guard in GUARDS),
     *(str(one.name) for table in Base.metadata.tables.values() for one in table.constraints if one.name),
 )
-_LOCKS = {"upgrade": 7102201, "ledger": 7102202}
+_LOCKS = {"upgrade": 7102201, "ledger": 7102202, "destruction": 7102203}
 
 
 class Register:
@@ -63,10 +64,25 @@ class Register:
                 if lock:
                     _lock(session.connection(), lock)
                 yield session
-        except OperationalError:
-            raise DependencyUnreachable("the register cannot be reached; nothing was lost, run again") from None
+        except OperationalError as error:
+            raise _away(error) from None
         except DBAPIError as error:
+            if error.connection_invalidated:  # the server went away under us: psycopg2 has several names for it
+                raise _away(error) from None
             raise CheckFailed(f"the register refused a change: {_constraint(error)}") from None
+
+    @contextmanager
+    def alone(self, holding_id: str) -> Iterator[None]:
+        """Be the only process (and thread) that destroys this holding; whoever comes second waits (D7).
+
+        Held by a connection of its own, so it ends with the process that took it, however that dies.
+        """
+        if self.engine.dialect.name == "postgresql":
+            with _advisory(self.engine, holding_id):
+                yield
+        else:
+            with _file_lock(Path(f"{self.engine.url.database}.lock")):
+                yield
 
     def get(self, holding_id: str) -> Holding:
         """The holding. Raises Misuse for an unknown id."""
@@ -153,16 +169,24 @@ class Register:
             return list(session.scalars(select(CertificateRow).order_by(CertificateRow.issued_at, CertificateRow.id)))
 
     def incident(self, kind: str, subject: str, detail: str, store: str | None = None) -> None:
-        """Record an incident once per kind and subject; `detail` holds ids and reasons, never values."""
+        """Record an incident once per kind and subject; `detail` holds ids and reasons, never values.
+
+        A new one is kept as an alert as well, which goes out with the next delivery: at the end of a sweep or a
+        reconciliation, or with the watchdog.
+        """
+        row = IncidentRow(at=clock.now(), kind=kind, subject=subject, detail=detail, store=store)
         with self.transaction(lock="ledger") as session:
             known = session.scalars(select(IncidentRow).filter_by(kind=kind, subject=subject)).first()
             if known is None:
-                session.add(IncidentRow(at=clock.now(), kind=kind, subject=subject, detail=detail, store=store))
+                session.add(row)
+        if known is None:
+            alerts.keep(kind, row.sentence, at=row.at)
 
-    def incidents(self) -> list[IncidentRow]:
-        """Every incident, oldest first."""
+    def incidents(self, since: datetime | None = None) -> list[IncidentRow]:
+        """Every incident, or those after an instant, oldest first."""
+        query = select(IncidentRow).order_by(IncidentRow.id)
         with self.transaction() as session:
-            return list(session.scalars(select(IncidentRow).order_by(IncidentRow.id)))
+            return list(session.scalars(query if since is None else query.where(IncidentRow.at > since)))
 
     def last_sweep(self) -> SweepRow | None:
         """The latest sweep that reported (D13)."""
@@ -256,6 +280,34 @@ def _open(url: str, _process: int) -> Register:
     return Register(engine)
 
 
+@contextmanager
+def _advisory(engine: Engine, name: str) -> Iterator[None]:
+    key = {"space": _LOCKS["destruction"], "name": name}
+    try:
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.execute(text("SELECT pg_advisory_lock(:space, hashtext(:name))"), key)
+    except DBAPIError as error:
+        raise _away(error) from None
+    try:
+        yield
+    finally:
+        # A connection that broke has given up its lock already.
+        with suppress(DBAPIError):
+            connection.execute(text("SELECT pg_advisory_unlock(:space, hashtext(:name))"), key)
+        with suppress(DBAPIError):
+            connection.close()
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    """One destruction at a time on SQLite, where one machine is all there is; the lock dies with its process."""
+    import fcntl
+
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 def _lock(connection: Connection, name: str) -> None:
     """One at a time: an advisory lock on PostgreSQL; on SQLite every transaction of ours is alone already."""
     if connection.dialect.name == "postgresql":
@@ -270,6 +322,14 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
 
 def _sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _away(error: DBAPIError) -> DependencyUnreachable:
+    """Why the database did not do it, as far as an operator can act on it."""
+    told = str(error.orig)
+    if "disk is full" in told or "No space left" in told:  # SQLite's words, and PostgreSQL's
+        return DependencyUnreachable("the register's disk is full; nothing was lost, make room and run again")
+    return DependencyUnreachable("the register cannot be reached; nothing was lost, run again")
 
 
 def _constraint(error: DBAPIError) -> str:

@@ -6,22 +6,23 @@ import base64
 import hashlib
 import json
 import secrets as random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from linkage import clock, policy
-from linkage.custody import cipher, faults, keys, ledger, objects
+from linkage.custody import cipher, faults, keys, ledger, objects, places
 from linkage.custody.models import Holding, holder_of
 from linkage.custody.register import Register, deadline_of, register_key
-from linkage.custody.vault import Vault, kek_date, kek_name, parquet, require_future
+from linkage.custody.vault import PART_BYTES, Vault, kek_date, kek_name, parquet, require_future
 from linkage.errors import CheckFailed, FlowRefused
 from linkage.policy.schema import DEPARTMENTS
 
 if TYPE_CHECKING:
     import polars as pl
 
+prefix = places.inbox_prefix
 SCHEMA = 1
 UNSEEN = "bytes of unseen shape"
 _FIELDS = {
@@ -115,7 +116,8 @@ def send(
         register_key(session, kek, recipient, kek_date(deadline.target))
     service, data_key = keys.service(sender), cipher.new_key()
     attempt = random.token_hex(8)
-    sealed = cipher.seal(data_key, holding, data)
+    of = cipher.number_of_parts(len(data), PART_BYTES)
+    sealed = cipher.sealed_parts(data_key, holding, cipher.pieces_of(data, PART_BYTES), of)
     told: dict[str, Any] = {
         "schema": SCHEMA,
         "transfer": ids,
@@ -137,7 +139,7 @@ def send(
         "secrets": {name: service.wrap(kek, value, f"{holding}|{name}") for name, value in (secrets or {}).items()},
         "parents": [source.id for source in sources],
         "inherits": [_inherited(source) for source in sources],
-        "parts": [hashlib.sha256(part).hexdigest() for part in sealed],
+        "parts": [],
         "bytes": len(data),
         "rows": None if {holder_of(sender), holder_of(recipient)} & set(DEPARTMENTS) else rows,
         "simulated": clock.is_simulated(),
@@ -145,7 +147,7 @@ def send(
     _deliver(sender, flow.via or recipient, told, sealed)
     facts = {key: told[key] for key in ("transfer", "sender", "recipient", "via", "dataset_class", "programme", "wave")}
     ledger.record("sent", {**facts, "flow": flow.id, "lawful_basis": flow.lawful_basis}, once=f"sent|{ids}")
-    return Transfer(ids, holding, sender, recipient, flow.via, flow.id, dataset_class, now, len(sealed), len(data))
+    return Transfer(ids, holding, sender, recipient, flow.via, flow.id, dataset_class, now, of, len(data))
 
 
 def secrets_of(holding: str) -> dict[str, bytes]:
@@ -173,11 +175,6 @@ def holding_id(transfer: str) -> str:
     return f"hld_{hashlib.sha256(f'holding of {transfer}'.encode()).hexdigest()[:32]}"
 
 
-def prefix(transfer: str) -> str:
-    """Where a transfer lies in an inbox."""
-    return f"transfers/{transfer}/"
-
-
 def part_name(told: Mapping[str, Any], number: int) -> str:
     """Object name of a part (from 1); each attempt has its own, so a re-send never mixes with the copy before."""
     return f"{prefix(told['transfer'])}{told['attempt']}/part-{number:05d}"
@@ -202,9 +199,10 @@ def read_manifest(raw: bytes) -> Manifest:
     return found
 
 
-def _deliver(sender: str, inbox: str, told: Mapping[str, Any], sealed: Sequence[bytes]) -> None:
+def _deliver(sender: str, inbox: str, told: dict[str, Any], sealed: Iterable[cipher.Buffer]) -> None:
     store = objects.client(sender)
     for number, part in enumerate(sealed, start=1):
+        told["parts"].append(hashlib.sha256(part).hexdigest())
         store.put(f"{inbox}-inbox", part_name(told, number), part)
     faults.reach("send_parts")
     text = json.dumps(told, sort_keys=True, separators=(",", ":"))

@@ -6,19 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
-from linkage import clock, policy, settings
+from linkage import clock, policy
 from linkage.clock import LONDON
-from linkage.custody import destruction, faults, holds, ledger
+from linkage.custody import alerts, destruction, faults, holds, ledger, snapshots
 from linkage.custody.destruction import Outcome
 from linkage.custody.models import Holding, SweepRow
 from linkage.custody.register import Register
+from linkage.custody.vacuum import vacuum
 from linkage.custody.verification import london_date
-from linkage.errors import DependencyUnreachable
+from linkage.errors import DependencyUnreachable, LinkageError
 
-_VACUUM = "/vol/vacuum?garbageThreshold=0.000001"
+_CLOCK_SKEW = timedelta(minutes=5)
 Progress = Callable[[int, int], None]
 
 
@@ -37,7 +36,9 @@ class SweepReport:
     blocked: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     breaches: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
     unreachable: bool = False
+    clock_went_back: bool = False
 
     @property
     def destroyed(self) -> int:
@@ -51,8 +52,8 @@ class SweepReport:
 
     @property
     def ok(self) -> bool:
-        """Nothing failed, nothing is blocked beyond its legal deadline, nothing was destroyed too late."""
-        return not (self.failed or self.breaches)
+        """Nothing failed, nothing is blocked beyond its legal deadline or was destroyed too late, and time goes on."""
+        return not (self.failed or self.breaches or self.clock_went_back)
 
     def told(self) -> dict[str, Any]:
         """As plain JSON."""
@@ -70,17 +71,21 @@ def sweep(
 ) -> SweepReport:
     """Destroy, verify and certify everything due before the next sweep plus the margin (D6, D7).
 
-    The instant is the later of the clock and `as_of`: no backfill can postpone a destruction. A holding that cannot
+    The instant is the later of the clock and `as_of`: no backfill can postpone a destruction. Nor can a clock that
+    went back: then it is that of the last sweep, and the report says that a person must look. A holding that cannot
     be destroyed does not keep the others. Reports even when nothing is due (D13). Raises DependencyUnreachable only
     when the register itself cannot be reached.
     """
-    instant = max(clock.now(), as_of) if as_of else clock.now()
+    register = Register.open()
+    instant, behind = _instant(register, as_of)
     timing = policy.load().sweep
     horizon = instant + timedelta(hours=timing.every_hours + timing.margin_hours)
-    register = Register.open()
     due = register.due(horizon, stores)
     report = SweepReport(instant, horizon, dry_run, len(due))
-    free = [holding for holding in due if not holds.blocks(holding, clock.now())]
+    if behind:
+        _say_clock_went_back(register, report, behind)
+    # A hold is judged by the real clock: only a rehearsal looks at it as it will be on its day (D12).
+    free = [holding for holding in due if not holds.blocks(holding, instant if dry_run else clock.now())]
     for holding in due:
         _flag(report, holding, instant)
         if holding not in free:
@@ -94,7 +99,30 @@ def sweep(
     if not dry_run:
         faults.reach("before_report")
         _report(register, report, stores)
+        _tell_people(report)
     return report
+
+
+def _tell_people(report: SweepReport) -> None:
+    """Each breach as an alert, and with them the incidents of this run, which wait to be delivered (D12, D13)."""
+    breaches = set(report.breaches)
+    alerts.raise_alert("breach", *(line for line in report.lines if line.split(":", 1)[0] in breaches))
+
+
+def _instant(register: Register, as_of: datetime | None) -> tuple[datetime, timedelta]:
+    """From when to look, and how far the clock is behind the last sweep's report."""
+    now, last = clock.now(), register.last_sweep()
+    moments = [now, *([as_of] if as_of else []), *([last.reported_at] if last else [])]
+    behind = last.reported_at - now if last else timedelta(0)
+    return max(moments), behind if behind > _CLOCK_SKEW else timedelta(0)
+
+
+def _say_clock_went_back(register: Register, report: SweepReport, behind: timedelta) -> None:
+    told = f"The clock is {_span(behind)} behind the last sweep: it went back; nothing waits for it, but set it right (D6)."
+    report.clock_went_back = True
+    report.lines.append(told)
+    if not report.dry_run:
+        register.incident("clock_went_back", f"{report.as_of:%Y-%m-%d}", told)
 
 
 def _run(
@@ -106,13 +134,17 @@ def _run(
     progress: Progress | None,
 ) -> None:
     reason = "its deadline falls before the next sweep"
+    removed = snapshots.expire(report.horizon)
+    report.lines.extend(f"Snapshot {one} of the key service was removed: its time is over." for one in removed)
     for done, outcome in enumerate(destruction.destroy_all(free, reason, report.horizon, operator), start=1):
         _note(report, outcome)
         if progress:
             progress(done, len(free))
+    faults.reach("before_leftover_keys")
     _leftover_keys(register, report, stores)
-    if report.certificates:
-        _vacuum(report)
+    faults.reach("before_vacuum")
+    report.lines.extend(vacuum(deleted=bool(free)))
+    faults.reach("after_vacuum")
 
 
 def _note(report: SweepReport, outcome: Outcome) -> None:
@@ -122,6 +154,11 @@ def _note(report: SweepReport, outcome: Outcome) -> None:
         report.lines.append(_sentence(holding, report.as_of, f"is NOT destroyed yet ({outcome.error})"))
         if outcome.unreachable:
             report.unreachable = True
+        return
+    if outcome.elsewhere:
+        report.elsewhere.append(holding.id)
+        said = "was destroyed and verified meanwhile by another run"
+        report.lines.append(_sentence(holding, report.as_of, said) + f" Certificate {outcome.certificate}.")
         return
     report.certificates.append(outcome.certificate)
     said = "was destroyed and its destruction verified"
@@ -137,10 +174,10 @@ def _leftover_keys(register: Register, report: SweepReport, stores: Sequence[str
         try:
             if destruction.destroy_kek(register, key.name, key.store, report.horizon):
                 report.keys_destroyed.append(key.name)
-        except DependencyUnreachable as error:
+        except LinkageError as error:
             report.failed.append(key.name)
             report.lines.append(f"Key {key.name} is NOT destroyed yet ({error}).")
-            report.unreachable = True
+            report.unreachable = report.unreachable or isinstance(error, DependencyUnreachable)
 
 
 def _flag(report: SweepReport, holding: Holding, instant: datetime) -> None:
@@ -165,9 +202,12 @@ def _sentence(holding: Holding, instant: datetime, said: str) -> str:
 
 
 def _distance(left: timedelta) -> str:
-    days, hours = abs(left) // timedelta(days=1), abs(left) % timedelta(days=1) // timedelta(hours=1)
-    span = f"{days} day{'s' * (days != 1)} {hours} hour{'s' * (hours != 1)}"
-    return f"{span} early" if left > timedelta(0) else f"{span} LATE, a breach"
+    return f"{_span(left)} early" if left > timedelta(0) else f"{_span(left)} LATE, a breach"
+
+
+def _span(length: timedelta) -> str:
+    days, hours = abs(length) // timedelta(days=1), abs(length) % timedelta(days=1) // timedelta(hours=1)
+    return f"{days} day{'s' * (days != 1)} {hours} hour{'s' * (hours != 1)}"
 
 
 def _blocked(holding: Holding, instant: datetime) -> str:
@@ -205,16 +245,10 @@ def _report(register: Register, report: SweepReport, stores: Sequence[str] | Non
         )
         facts = {**numbers, "as_of": report.as_of.isoformat(), "keys": report.keys_destroyed}
         ledger.append(session, "sweep", {**facts, "late": len(report.late), "breaches": len(report.breaches)})
-    ledger.checkpoint()
-
-
-def _vacuum(report: SweepReport) -> None:
-    """Let SeaweedFS give up the bytes of deleted ciphertext. Hygiene: the keys are gone already (real destruction)."""
-    master = settings.load().weed_master_url
-    if not master:
-        return
+        faults.reach("report_written")
+    faults.reach("after_report")
     try:
-        with urlopen(master.rstrip("/") + _VACUUM, timeout=120) as answer:  # noqa: S310
-            answer.read()
-    except (URLError, OSError):
-        report.lines.append("The object store's vacuum could not be asked for; the next sweep will ask again.")
+        ledger.checkpoint()
+    except DependencyUnreachable as error:
+        report.lines.append(f"The ledger's checkpoint did not reach its witness ({error}); the next sweep brings it.")
+        report.unreachable = True

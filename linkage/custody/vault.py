@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -14,15 +16,27 @@ from sqlalchemy.orm import Session
 
 from linkage import clock, policy
 from linkage.clock import LONDON
-from linkage.custody import cipher, faults, keys, ledger, objects
+from linkage.custody import cipher, faults, keys, ledger, objects, places
 from linkage.custody.models import Holding, HoldingRow, ParentRow, holder_of
 from linkage.custody.register import Register, deadline_of, register_key, row_of
-from linkage.errors import CheckFailed, FlowRefused
+from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused
 from linkage.policy import Deadline
 from linkage.policy.schema import DEPARTMENTS
 
 if TYPE_CHECKING:
     import polars as pl
+
+PART_BYTES = cipher.PART_BYTES - cipher.OVERHEAD
+"""What a part holds, so that the sealed object is at most 64 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What is to be kept: its size in bytes, its SHA-256, and its pieces, one for each part."""
+
+    size: int
+    digest: bytes
+    pieces: Callable[[], Iterable[cipher.Buffer]]
 
 
 class Vault:
@@ -33,7 +47,6 @@ class Vault:
         self.bucket = f"{store}-vault"
         self.register = Register.open()
         self._keys = keys.service(store)
-        self._objects = objects.client(store)
 
     def put_frame(
         self,
@@ -83,6 +96,52 @@ class Vault:
         content (D2); the deadline is the earliest of the class's own and the parents' (D4).
         Raises FlowRefused: N13 (class not of this store), D5 (no rule), D2 (already destroyed), D3/D4 (too late).
         """
+        content = _Content(len(data), hashlib.sha256(data).digest(), lambda: cipher.pieces_of(data, PART_BYTES))
+        named = (dataset_class, programme, natural_key, wave, label)
+        return self._put(content, *named, parents, received_at, rows)
+
+    def put_stream(
+        self,
+        source: io.BufferedIOBase,
+        dataset_class: str,
+        *,
+        programme: str,
+        natural_key: str,
+        wave: str | None = None,
+        label: str | None = None,
+        parents: Sequence[str | Holding] = (),
+        received_at: datetime | None = None,
+    ) -> Holding:
+        """Keep what a seekable binary stream holds, with never more than one part of it in memory. As `put_bytes`.
+
+        It is read twice: its hash comes first, for the first copy's clock (D2), then its parts.
+        """
+        start = source.tell()
+        digest = _digest(source)
+        size = source.tell() - start
+
+        def pieces() -> Iterator[memoryview]:
+            source.seek(start)
+            buffer = bytearray(min(size, PART_BYTES))
+            for _ in range(cipher.number_of_parts(size, PART_BYTES)):
+                with memoryview(buffer) as view:
+                    yield view[: _fill(source, view)]
+
+        named = (dataset_class, programme, natural_key, wave, label)
+        return self._put(_Content(size, digest, pieces), *named, parents, received_at, None)
+
+    def _put(
+        self,
+        content: _Content,
+        dataset_class: str,
+        programme: str,
+        natural_key: str,
+        wave: str | None,
+        label: str | None,
+        parents: Sequence[str | Holding],
+        received_at: datetime | None,
+        rows: int | None,
+    ) -> Holding:
         known = self._known(natural_key)
         if known is not None and known.state == "held":
             return known
@@ -91,7 +150,7 @@ class Vault:
         plan = policy.load(programme)
         plan.may_hold(self.store, dataset_class)
         sources = [parent if isinstance(parent, Holding) else self.register.get(parent) for parent in parents]
-        mac = self._content_mac(data)
+        mac = self._content_mac(content.digest)
         received = self._first_copy(received_at or clock.now(), dataset_class, programme, mac, sources, rows)
         if known is not None:
             received = min(received, known.received_at)
@@ -112,11 +171,11 @@ class Vault:
             rule=deadline.rule,
             reclassified=plan.reclassifies(dataset_class),
             bucket=self.bucket,
-            bytes=len(data),
+            bytes=content.size,
             rows=None if holder_of(self.store) in DEPARTMENTS else rows,
             content_mac=mac,
         )
-        return self._write(row, data, [source.id for source in sources], again=known is not None)
+        return self._write(row, content, [source.id for source in sources], again=known)
 
     def read_frame(self, holding_id: str) -> pl.DataFrame:
         """The frame of a holding of this store. Raises as `read_bytes`."""
@@ -129,10 +188,26 @@ class Vault:
 
         Raises FlowRefused (N13) for another store's holding, CheckFailed when it is not held or was tampered with.
         """
+        pieces = [bytes(piece) for piece in self.read_parts(holding_id)]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def read_parts(self, holding_id: str) -> Iterator[bytearray]:
+        """The content of a holding part by part, each in the SAME buffer: memory stays at one part. As `read_bytes`.
+
+        What has been given out before a part turns out to be tampered with must not be used.
+        """
         holding = self.require_held(holding_id)
         key = self._keys.unwrap(str(holding.kek), str(holding.wrapped_dek), holding.id)
-        parts = [self._objects.get(self.bucket, part_key(holding, part)) for part in range(1, holding.parts + 1)]
-        return cipher.unseal(key, holding.id, parts)
+        sealed = (self._fetch(part_key(holding, part), holding) for part in range(1, holding.parts + 1))
+        yield from cipher.opened_parts(key, holding.id, sealed, holding.parts)
+
+    def _fetch(self, name: str, holding: Holding) -> bytes:
+        """A sealed part, from a replica when the primary store does not answer."""
+        *others, last = [store for store in objects.everywhere(self.store) if store.place in holding.places.split(",")]
+        for store in others:
+            with suppress(DependencyUnreachable):
+                return store.get(self.bucket, name)
+        return last.get(self.bucket, name)
 
     def require_held(self, holding_id: str) -> Holding:
         """The holding, if this store holds it now. Raises FlowRefused (N13), CheckFailed."""
@@ -168,12 +243,12 @@ class Vault:
         found = self.register.find(self.store, natural_key=natural_key, state=None)
         return found[0] if found else None
 
-    def _content_mac(self, data: bytes) -> str:
+    def _content_mac(self, digest: bytes) -> str:
         """A keyed mark of the content: the hash of the store's own deterministic signature (RFC 8032) over its hash.
 
         Only the holder of the store's signing key can make it, so it says nothing to whoever reads the register.
         """
-        signature = self._keys.sign(f"sign-{self.store}", b"content|" + hashlib.sha256(data).digest())
+        signature = self._keys.sign(f"sign-{self.store}", b"content|" + digest)
         return hashlib.sha256(signature).hexdigest()
 
     def _first_copy(
@@ -198,9 +273,10 @@ class Vault:
             first = session.scalar(query)
         return min(received, first) if first else received
 
-    def _write(self, row: HoldingRow, data: bytes, parents: Sequence[str], again: bool) -> Holding:
-        """Register, encrypt, upload, and only then call it held; objects of earlier attempts are removed after."""
+    def _write(self, row: HoldingRow, content: _Content, parents: Sequence[str], again: Holding | None) -> Holding:
+        """Register, encrypt, upload everywhere, and only then call it held; objects of earlier attempts go after."""
         row.prefix = f"holdings/{row.id}/"
+        row.places = places.merged(places.configured(), again.places if again else objects.PRIMARY)
         row.kek = kek_name(self.store, row.target)
         row.simulated, row.created_at, row.state = clock.is_simulated(), clock.now(), "writing"
         with self.register.transaction() as session:
@@ -209,14 +285,16 @@ class Vault:
             session.flush()
             link_parents(session, row.id, parents)
         faults.reach("put_registered")
-        key = cipher.new_key()
+        key, attempt = cipher.new_key(), secrets.token_hex(8)
+        self._keys.make_kek(str(row.kek))
         wrapped = self._keys.wrap(str(row.kek), key, row.id)
-        attempt = secrets.token_hex(8)
-        sealed = cipher.seal(key, row.id, data)
-        for number, part in enumerate(sealed, start=1):
-            self._objects.put(self.bucket, f"{row.prefix}{attempt}/{number:05d}", part)
+        of = cipher.number_of_parts(content.size, PART_BYTES)
+        for number, part in enumerate(cipher.sealed_parts(key, row.id, content.pieces(), of), start=1):
+            for store in objects.everywhere(self.store):
+                store.put(self.bucket, f"{row.prefix}{attempt}/{number:05d}", part)
+            faults.reach("put_some_parts")
         faults.reach("put_uploaded")
-        return self._hold(row.id, attempt, wrapped, len(sealed), again)
+        return self._hold(row.id, attempt, wrapped, of, again is not None)
 
     def _hold(self, holding_id: str, attempt: str, wrapped: str, parts: int, again: bool) -> Holding:
         with self.register.transaction() as session:
@@ -228,9 +306,10 @@ class Vault:
         faults.reach("put_held")
         if holding.attempt == attempt and not again:
             return holding
-        stale = {one.key.split("/")[2] for one in self._objects.versions(self.bucket, holding.prefix)}
-        for other in stale - {holding.attempt}:
-            self._objects.purge(self.bucket, f"{holding.prefix}{other}/")
+        for store in objects.everywhere(self.store):
+            stale = {one.key.split("/")[2] for one in store.versions(self.bucket, holding.prefix)}
+            for other in stale - {holding.attempt}:
+                store.purge(self.bucket, f"{holding.prefix}{other}/")
         return holding
 
 
@@ -239,6 +318,22 @@ def parquet(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def _digest(source: io.BufferedIOBase) -> bytes:
+    """SHA-256 of the rest of a stream; the stream stands at its end afterwards."""
+    told, buffer = hashlib.sha256(), bytearray(1 << 20)
+    while got := source.readinto(buffer):
+        told.update(memoryview(buffer)[:got])
+    return told.digest()
+
+
+def _fill(source: io.BufferedIOBase, view: memoryview) -> int:
+    """Read until the view is full or the source ends; the bytes read."""
+    at = 0
+    while at < len(view) and (got := source.readinto(view[at:])):
+        at += got
+    return at
 
 
 def new_id() -> str:

@@ -17,10 +17,8 @@ from linkage.evaluation.cohort import build_cohort
 from linkage.evaluation.submission import SubmissionPack, prepare
 from linkage.identifiers.standardise import standardise
 from linkage.policy.schema import DEPARTMENTS
-from linkage.tokens import rules
-from linkage.tokens.audit import audit, budget_for, drop_over_frequent
 from linkage.tokens.keys import LinkageKey, recipient_key
-from linkage.tokens.tokenise import tokenise
+from linkage.tokens.leaving import leave
 
 STORE = "authority"
 RECIPIENTS = ("ons-identity", "ons-research", "ons-linker", *DEPARTMENTS)
@@ -146,10 +144,7 @@ def _parts(pack: SubmissionPack, recipient: str) -> list[tuple[str, pl.DataFrame
 
 def _tokens(pack: SubmissionPack, recipient: str, key: LinkageKey) -> pl.DataFrame:
     """The people's compound tokens under the recipient's key, audited before they may leave (N3)."""
-    made = tokenise(standardise(pack.people_for(recipient)), key, "compound")
-    tokens = drop_over_frequent(made, rules.load().join.drop_over_frequent)
-    audit(tokens, budget_for("compound")).require_within_budget()
-    return tokens.sort("record_id", "match_key", "person_token")
+    return leave(standardise(pack.people_for(recipient)), key, "compound")
 
 
 def _recipient_key(recipient: str) -> LinkageKey:

@@ -32,6 +32,7 @@ _COMPRESSED = (
     b"\xd0\xcf\x11\xe0",
 )
 _PARSE_SLACK = 1024
+_LONGEST_HEADER = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,7 @@ def tidy(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
 def _read_csv(body: bytes, contract: Contract) -> TextFile:
     from pyarrow import ArrowException
 
-    text = body.decode("utf-8")
-    header = _header(text)
+    header = _header(body)
     wrong = _header_fault(header, contract)
     if wrong:
         return refuse(contract, *wrong)
@@ -139,7 +139,9 @@ def _read_csv(body: bytes, contract: Contract) -> TextFile:
     return TextFile(frame.filter(~blank), broken, records, ends_whole=ends_whole)
 
 
-def _header(text: str) -> list[str]:
+def _header(body: bytes) -> list[str]:
+    # A header is never longer than this; the whole file as text would be a copy of it in memory.
+    text = body[:_LONGEST_HEADER].decode("utf-8", "ignore")
     try:
         return next(csv.reader(io.StringIO(text, newline="")), [])
     except csv.Error:  # a "header" of over 128 KiB

@@ -36,20 +36,25 @@ _NO_ADDRESS = r"^(?:NFA|NOFIXEDABODE|NOFIXEDADDRESS|UNKNOWN|NOTKNOWN|NOTGIVEN|NA
 _FLAT = r"\b(?:FLAT|APARTMENT|APT|UNIT|ROOM|STUDIO|VILLA|FLT)\s+([0-9]+[A-Z]?|[A-Z])\b"
 
 
-def address_words(folded: pl.Expr) -> pl.Expr:
+def address_words(folded: pl.Series) -> pl.Series:
     """An address in words: punctuation gone, usual abbreviations written out; no fixed abode becomes null."""
-    text = (
-        folded.str.replace_all(r"['’‘`´ʼ.]", "")
-        .str.replace_all(r"\b([0-9]+)\s*[-/]\s*([0-9]+)\b", "${1}")
-        .str.replace_all(r"[^A-Z0-9]+", " ")
-        .str.strip_chars()
+    text = pl.col("address")
+    told = folded.alias("address").to_frame()
+    # Step by step: in one expression the engine would work out every step once for each use of the result.
+    for step in (
+        text.str.replace_all(r"['’‘`´ʼ.]", ""),
+        text.str.replace_all(r"\b([0-9]+)\s*[-/]\s*([0-9]+)\b", "${1}"),
+        text.str.replace_all(r"[^\p{L}0-9]+", " ").str.strip_chars(),
         # ST opens a saint's name, except straight after a word, where a street ends with it.
-        .str.replace_all(r"\b([A-Z]{2,}) ST($| )", "${1} STREET${2}")
-    )
-    for short, full in _TYPES.items():
-        text = text.str.replace_all(rf"\b{short}\b", full)
-    found = ~text.str.replace_all(" ", "").str.contains(_NO_ADDRESS)
-    return pl.when((text != "") & found).then(text)
+        text.str.replace_all(r"\b([A-Z]{2,}) ST($| )", "${1} STREET${2}"),
+        # Every word between spaces of its own, so that neighbours do not share one and each can be written out.
+        pl.concat_str(pl.lit(" "), text.str.replace_all(" ", "  ", literal=True), pl.lit(" ")),
+        text.str.replace_many([f" {short} " for short in _TYPES], [f" {full} " for full in _TYPES.values()]),
+        text.str.replace_all("  ", " ", literal=True).str.strip_chars(" "),
+    ):
+        told = told.select(step.alias("address"))
+    nowhere = text.str.replace_all(" ", "", literal=True).str.contains(_NO_ADDRESS)
+    return told.select(pl.when((text != "") & ~nowhere).then(text).alias("address")).to_series()
 
 
 def flat(words: pl.Expr) -> pl.Expr:

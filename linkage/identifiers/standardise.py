@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from linkage.errors import Misuse
 from linkage.identifiers import names, places
+from linkage.identifiers.distinct import Distinct, distinct
 from linkage.identifiers.validity import bare, valid_nino
 
 VERSION: Final = 1
@@ -44,15 +47,26 @@ def standardise(frame: pl.DataFrame) -> pl.DataFrame:
     `frame` has record_id and any of RAW; what is absent is null throughout, other columns are left out. A value that
     cannot be read becomes null: dates are ISO or nothing, never guessed. Raises Misuse without usable record ids.
     """
-    checked = _checked(frame)
-    return (
-        checked.lazy()
-        .with_columns(names.fold(pl.col(column)) for column in RAW)
-        .with_columns(_forename=names.words(pl.col("forename")), _surname=names.words(pl.col("surname")))
-        .with_columns(_first=names.first(pl.col("_forename")), _all=names.compact(pl.col("_forename")))
-        .with_columns(*_names(), *_birth(), *_places(), _gender(), _nino())
-        .select(STANDARD)
-        .collect()
+    told = by_value(frame)
+    parts = [told.ids.to_frame(), *(told.values[column].rows() for column in RAW)]
+    return pl.concat(parts, how="horizontal").select(STANDARD)
+
+
+@dataclass(frozen=True)
+class ByValue:
+    """A standardised file, each distinct value once: `values` holds, per raw column, the STANDARD columns made of it."""
+
+    ids: pl.Series
+    values: dict[str, Distinct]
+
+
+def by_value(frame: pl.DataFrame) -> ByValue:
+    """`standardise`, without writing out every row: a million people have some ten thousand different forenames.
+
+    Raises Misuse without usable record ids.
+    """
+    return ByValue(
+        checked_ids(frame), {column: distinct(text_of(frame, column), *how) for column, how in _DERIVE.items()}
     )
 
 
@@ -66,80 +80,125 @@ def unusable(frame: pl.DataFrame, standard: pl.DataFrame) -> dict[str, int]:
     }  # fmt: skip
 
 
-def _checked(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with record_id and every raw column as text. Null-only columns of any type are fine."""
+def checked_ids(frame: pl.DataFrame) -> pl.Series:
+    """The record ids as text. Raises Misuse, by row number, unless every row has one of its own."""
     if "record_id" not in frame.columns:
         raise Misuse("no record_id column: every record needs an identifier of its own")
-    told = frame.select(
-        pl.col("record_id").cast(pl.String),
-        *(
-            (pl.col(column) if column in frame.columns else pl.lit(None)).cast(pl.String).alias(column)
-            for column in RAW
-        ),
-    )
-    blank = told["record_id"].is_null() | (told["record_id"].str.strip_chars() == "")
+    ids = text_of(frame, "record_id")
+    blank = ids.is_null() | (ids.str.strip_chars() == "")
     if blank.any():
         raise Misuse(f"record_id is empty in {int(blank.sum())} rows, first in row {(blank.arg_max() or 0) + 1}")
-    again = ~told["record_id"].is_first_distinct()
-    if again.any():
+    if ids.n_unique() < len(ids):
+        again = ~ids.is_first_distinct()
         row = (again.arg_max() or 0) + 1
         raise Misuse(f"record_id occurs more than once: {int(again.sum())} rows repeat one, first row {row}")
-    return told
+    return ids
 
 
-def _names() -> list[pl.Expr]:
-    first, whole, surname = pl.col("_first"), pl.col("_all"), names.compact(pl.col("_surname"))
-    # A bare initial is not a forename: it can support one, never stand for it.
-    forename = pl.when(whole.str.len_chars() >= 2).then(whole)
+def text_of(frame: pl.DataFrame, column: str) -> pl.Series:
+    """A column as text whatever its type; null throughout when it is absent. Raises Misuse for lists and bytes."""
+    if column not in frame.columns:
+        return pl.Series(column, [None], dtype=pl.String).new_from_index(0, len(frame))
+    told = frame[column]
+    if isinstance(told.dtype, pl.Datetime):
+        told = told.dt.date()
+    if told.dtype.is_nested() or told.dtype in (pl.Binary, pl.Object):
+        raise Misuse(f"column {column} holds neither text, numbers nor dates")
+    return told.cast(pl.String)
+
+
+def _forename(texts: pl.Series) -> pl.DataFrame:
+    first, whole, forename = pl.col("_first"), pl.col("_all"), pl.col("forename")
+    split = (
+        _words(texts)
+        .with_columns(_first=names.first(pl.col("_words")), _all=names.compact(pl.col("_words")))
+        # A bare initial is not a forename: it can support one, never stand for it.
+        .with_columns(forename=pl.when(~whole.str.contains("^[A-Z]$")).then(whole))
+    )
     either = pl.concat_list(
         first, forename, names.variants(first).str.split(" "), names.variants(forename).str.split(" ")
     )
     listed = either.list.drop_nulls().list.unique().list.sort().list.join(" ")
-    return [
-        forename.alias("forename"),
-        whole.str.head(1).alias("forename_initial"),
-        pl.when(listed != "").then(listed).alias("forename_variants"),
-        names.sound(forename).alias("forename_sound"),
-        pl.coalesce(names.known(forename), names.known(first)).alias("forename_known"),
-        surname.alias("surname"),
-        pl.coalesce(names.parts(pl.col("_surname")), surname).alias("surname_parts"),
-        names.sound(surname).alias("surname_sound"),
-    ]
+    return (
+        split.lazy()
+        .select(
+            forename,
+            forename_initial=whole.str.head(1),
+            forename_variants=pl.when(listed != "").then(listed),
+            forename_sound=names.sound(forename),
+            forename_known=pl.coalesce(names.known(forename), names.known(first)),
+        )
+        .collect()
+    )
 
 
-def _birth() -> list[pl.Expr]:
+def _surname(texts: pl.Series) -> pl.DataFrame:
+    surname = pl.col("surname")
+    return (
+        _words(texts)
+        .with_columns(surname=names.compact(pl.col("_words")))
+        .lazy()
+        .select(
+            surname,
+            surname_parts=pl.coalesce(names.parts(pl.col("_words")), surname),
+            surname_sound=names.sound(surname),
+        )
+        .collect()
+    )
+
+
+def _words(texts: pl.Series) -> pl.DataFrame:
+    return names.folded(texts).alias("text").to_frame().lazy().select(_words=names.words(pl.col("text"))).collect()
+
+
+def _birth(texts: pl.Series) -> pl.DataFrame:
     """The date when it exists in the calendar; its parts whenever the text has the ISO shape and each is in range."""
-    text = pl.col("date_of_birth").str.extract(r"^([0-9]{4}-[0-9]{2}-[0-9]{2})$", 1)
+    text = pl.lit(names.folded(texts)).str.extract(r"^([0-9]{4}-[0-9]{2}-[0-9]{2})$", 1)
     day = text.str.to_date("%Y-%m-%d", strict=False)
     # 1900-01-01 is what systems write when nobody knew.
     real = day.is_between(pl.date(1900, 1, 2), pl.date(2099, 12, 31))
     year, month, date = text.str.slice(0, 4), text.str.slice(5, 2), text.str.slice(8, 2)
     shown = text != "1900-01-01"
-    return [
-        pl.when(real).then(text).alias("date_of_birth"),
-        pl.when(shown & year.is_between(pl.lit("1900"), pl.lit("2099"))).then(year).alias("birth_year"),
-        pl.when(shown & month.is_between(pl.lit("01"), pl.lit("12"))).then(month).alias("birth_month"),
-        pl.when(shown & date.is_between(pl.lit("01"), pl.lit("31"))).then(date).alias("birth_day"),
-    ]
+    return pl.select(
+        date_of_birth=pl.when(real).then(text),
+        birth_year=pl.when(shown & year.is_between(pl.lit("1900"), pl.lit("2099"))).then(year),
+        birth_month=pl.when(shown & month.is_between(pl.lit("01"), pl.lit("12"))).then(month),
+        birth_day=pl.when(shown & date.is_between(pl.lit("01"), pl.lit("31"))).then(date),
+    )
 
 
-def _places() -> list[pl.Expr]:
-    words = places.address_words(pl.col("address"))
-    code = places.postcode(pl.col("postcode"))
-    return [
-        places.house_number(words).alias("house_number"),
-        places.flat(words).alias("flat"),
-        places.street(words).alias("street"),
-        words.alias("address"),
-        code.alias("postcode"),
-        places.sector(code).alias("postcode_sector"),
-    ]
+def _gender(texts: pl.Series) -> pl.DataFrame:
+    return pl.select(gender=pl.lit(names.folded(texts)).replace_strict(_GENDERS, default=None, return_dtype=pl.String))
 
 
-def _gender() -> pl.Expr:
-    return pl.col("gender").replace_strict(_GENDERS, default=None, return_dtype=pl.String)
+def _address(texts: pl.Series) -> pl.DataFrame:
+    words = pl.col("address")
+    told = places.address_words(names.folded(texts)).to_frame()
+    return told.select(
+        house_number=places.house_number(words), flat=places.flat(words), street=places.street(words), address=words
+    )
 
 
-def _nino() -> pl.Expr:
+def _postcode(texts: pl.Series) -> pl.DataFrame:
+    code = pl.col("postcode")
+    return pl.select(postcode=places.postcode(pl.lit(names.folded(texts)))).with_columns(
+        postcode_sector=places.sector(code)
+    )
+
+
+def _nino(texts: pl.Series) -> pl.DataFrame:
     """The first eight characters of a number that could have been issued: the suffix is often left off."""
-    return pl.when(valid_nino(pl.col("nino"))).then(bare(pl.col("nino")).str.head(8)).alias("nino")
+    number = pl.lit(names.folded(texts))
+    return pl.select(nino=pl.when(valid_nino(number)).then(bare(number).str.head(8)))
+
+
+# What each raw column becomes, and the columns by which values are told apart: the others follow from them.
+_DERIVE: Final[dict[str, tuple[Callable[[pl.Series], pl.DataFrame], tuple[str, ...]]]] = {
+    "forename": (_forename, ("forename", "forename_initial", "forename_variants", "forename_known")),
+    "surname": (_surname, ("surname", "surname_parts")),
+    "date_of_birth": (_birth, ("date_of_birth", "birth_year", "birth_month", "birth_day")),
+    "gender": (_gender, ("gender",)),
+    "address": (_address, ("address",)),
+    "postcode": (_postcode, ("postcode",)),
+    "nino": (_nino, ("nino",)),
+}

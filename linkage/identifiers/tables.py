@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -35,9 +33,7 @@ def write(frame: pl.DataFrame, path: Path) -> None:
         raise Misuse(f"{path.name}: cannot be written") from None
 
 
-def write_report(report: dict[str, Any], folder: Path) -> Path:
-    """The quality report as `report.json` in a folder, made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "report.json"
-    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    return path
+def require_writable(path: Path) -> None:
+    """Refuse at once a place where `write` could not put a table, rather than after long work. Raises Misuse."""
+    if not path.parent.is_dir() or path.is_dir():
+        raise Misuse(f"{path.name}: cannot be written there")

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from linkage.matching.match import MatchResult
 
 _Out = Annotated[Path, typer.Option(help="Where the links go: left_id, right_id, weight, probability (CSV or Parquet)")]
-_Report = Annotated[Path | None, typer.Option(help="Folder for the quality report; it holds counts only")]
+_Report = Annotated[Path | None, typer.Option(help="Folder for the quality report (page, plots, JSON): counts only")]
+_Authority = Annotated[str | None, typer.Option(help="Column of the left file to report match rates by")]
 
 
 def link(
@@ -19,27 +22,30 @@ def link(
     right: Annotated[Path, typer.Argument(help="The other file, same columns in any order")],
     out: _Out,
     report: _Report = None,
+    authority: _Authority = None,
 ) -> None:
     """Link two files of people: tokenise both under a throwaway key and match on tokens only."""
-    from rich.console import Console
-
     from linkage.identifiers import tables
-    from linkage.identifiers.standardise import standardise
-    from linkage.matching.match import match
+    from linkage.identifiers.standardise import by_value
+    from linkage.matching.match import match_values
+    from linkage.matching.progress import Stages
     from linkage.tokens.keys import LinkageKey
-    from linkage.tokens.tokenise import tokenise
 
-    key = LinkageKey.throwaway()
-    with Console(stderr=True).status("Reading") as status:
-        standard = []
+    tables.require_writable(out)
+    with Stages() as stages:
+        people, told = None, []
         for path in (left, right):
-            status.update(f"Standardising {path.name}")
-            standard.append(standardise(tables.read(path)))
-        status.update("Making tokens")
-        tokens = [tokenise(one, key, "field") for one in standard]
-        status.update("Matching")
-        result = match(*tokens)
-    _deliver(result, out, report)
+            stages.begin(f"Reading {path.name}")
+            read = tables.read(path)
+            stages.begin(f"Standardising {len(read):,} records")
+            told.append(by_value(read))
+            # The raw file is kept for the report only: standardised values are a fraction of it.
+            people = read if people is None and report is not None else people
+            del read
+        result = match_values(told[0], told[1], LinkageKey.throwaway(), progress=stages.begin)
+        stages.begin(f"Writing {out.name}")
+        _deliver(result, out, report, people, authority)
+        stages.done(result)
 
 
 def match(
@@ -50,20 +56,31 @@ def match(
     report: _Report = None,
 ) -> None:
     """Match two token files."""
-    from rich.console import Console
-
     from linkage.identifiers import tables
     from linkage.matching.match import match as match_tokens
+    from linkage.matching.progress import Stages
 
-    with Console(stderr=True).status("Matching"):
-        result = match_tokens(tables.read(cohort), tables.read(register), many_to_one=many_to_one)
-    _deliver(result, out, report)
+    tables.require_writable(out)
+    with Stages() as stages:
+        stages.begin(f"Reading {cohort.name} and {register.name}")
+        asked = tables.read(cohort)
+        result = match_tokens(asked, tables.read(register), many_to_one=many_to_one, progress=stages.begin)
+        stages.begin(f"Writing {out.name}")
+        _deliver(result, out, report, asked)
+        stages.done(result)
 
 
-def _deliver(result: MatchResult, out: Path, report: Path | None) -> None:
+def _deliver(
+    result: MatchResult, out: Path, report: Path | None, left: pl.DataFrame | None, authority: str | None = None
+) -> None:
+    from linkage import clock
     from linkage.identifiers import tables
 
     tables.write(result.pairs, out)
     if report is not None:
-        tables.write_report(result.report, report)
-    typer.echo(f"{result.report['links']} links of {result.report['left_people']} people", err=True)
+        # Plots take a second to import; without --report nobody waits for them.
+        from linkage.matching.report import quality
+        from linkage.matching.report_page import write
+
+        page = write(quality(result, left, as_of=clock.today(), authority=authority), report)
+        typer.echo(f"Quality report: {page}", err=True)

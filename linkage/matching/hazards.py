@@ -9,74 +9,102 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from linkage.matching.levels import Comparison, Flags
-from linkage.matching.pairs import Side
+from linkage.matching.evidence import Flags, Patterns
+from linkage.matching.levels import Comparison
+from linkage.matching.sides import Side, Tokens, mixed
 from linkage.tokens.rules import Rules, field_key
 
 _EXCESS = 3.0  # standard deviations
 
 
-def hazard(compared: Comparison, sides: tuple[Side, Side], rules: Rules) -> Flags:
-    """Which pairs must not be linked because a household explains them as well as identity does."""
+def hazard(compared: Comparison, patterns: Patterns, sides: tuple[Side, Side], rules: Rules) -> Flags:
+    """Which patterns must not be linked because a household explains them as well as identity does."""
     forename, birth, surname = _forename(compared), compared.at("dob", "exact", "near"), compared.agrees("surname")
     no_forename, no_birth = compared.missing("forename"), compared.missing("dob")
-    swapped = compared.at("forename", "swapped")
+    swapped, crossed = compared.at("forename", "swapped"), compared.at("forename", "crossed")
     place = compared.at("postcode", "exact", "near") | compared.agrees("address")
-    # A number may stand on a relative's record too: it needs the forename or the date beside it.
-    numbered = compared.at("nino", "exact") & (forename | birth | (no_forename & no_birth & surname))
+    # A number may stand on a relative's record too: it needs the forename or the very date beside it.
+    dated = compared.at("dob", "exact") & ~compared.differs("gender")
+    numbered = compared.at("nino", "exact") & (forename | crossed | dated | (no_forename & no_birth & surname))
+    # Two different numbers are two people unless name and date are right: an alike name alone is a twin's.
+    same_number = ~compared.differs("nino")
+    named = forename & (compared.at("forename", "exact", "variant", "swapped") | same_number)
     ordinary = (
-        (forename & birth)
-        | (no_forename & birth & surname & place & ~compared.differs("initial"))
-        | (no_birth & forename & (surname | swapped) & place)
+        (named & birth)
+        | (crossed & birth & place & same_number)
+        | (no_forename & birth & surname & place & same_number & ~compared.differs("initial"))
+        | (no_birth & named & (surname | swapped) & place & same_number)
     )
-    twin = ~forename & ~no_forename & birth & (surname | compared.missing("surname"))
+    twin = ~forename & ~crossed & ~no_forename & birth & (surname | compared.missing("surname"))
     namesake = ~birth & ~no_birth & forename & (surname | swapped)
     safe = numbered | ordinary
     if not _without_households(sides, rules):
         return ~safe
     # Files without households have no twins, namesakes or spouses to confuse, and the weights alone may decide;
     # unless one of those kinds of pair turns up too often to be slips of the pen.
-    plain = forename & birth & surname
-    spouse = ~forename & ~birth & surname
+    plain = forename & (birth | no_birth) & surname
+    spouse = ~forename & ~crossed & ~birth & surname
     contradicted = compared.differs("gender")
     for kind in (twin, namesake, spouse):
-        if _in_excess(kind & place, plain & place, compared):
+        if _in_excess(kind & place, plain & place, compared, patterns):
             contradicted |= kind
     return ~safe & contradicted
 
 
 def _forename(compared: Comparison) -> Flags:
-    """Which pairs share the forename; where the gender differs, only as the same or an equivalent name."""
+    """Which patterns share the forename; where the gender differs, only as the same or an equivalent name."""
     alike = compared.at("forename", "near", "sound") & ~compared.differs("gender")
     return compared.at("forename", "exact", "variant", "swapped") | alike
 
 
 def _without_households(sides: tuple[Side, Side], rules: Rules) -> bool:
-    """Whether both files are large enough to judge and hold (next to) no two people of one surname at one address."""
-    names = [field_key("surname.exact"), field_key("address.exact")]
-    if any(name not in rules.names for name in names):
-        return False
-    keys = [rules.names.index(name) for name in names]
-    for side in sides:
-        surname, address = (side.tokens.filter(pl.col("key") == key).select("person", "token") for key in keys)
-        shown = surname.join(address, on="person", suffix="_address")
-        if len(shown) < rules.decide.household_people:
-            return False
-        together = shown.group_by("token", "token_address").len("people")["people"].cast(pl.Float64)
-        if float((together * (together - 1)).sum()) / 2 > rules.decide.household_pairs * len(shown):
-            return False
-    return True
+    """Whether both files are large enough to judge and hold (next to) no two people of one surname at one place.
+
+    The places are the address and the postcode, whichever a file has; some share a name and a postcode by chance.
+    """
+    judged = [_strangers_only(side, place, rules) for side in sides for place in ("address.exact", "postcode.exact")]
+    known = [strangers for strangers in judged if strangers is not None]
+    return len(known) >= len(sides) and all(known)
 
 
-def _in_excess(odd: Flags, plain: Flags, compared: Comparison) -> bool:
+def _strangers_only(side: Side, place: str, rules: Rules) -> bool | None:
+    """Whether hardly more people of a file than chance would bring together share a surname and a place.
+
+    None where too few people have both to judge.
+    """
+    names = [field_key(part) for part in ("surname.exact", place)]
+    if any(name not in rules.names or not side.holds(rules.names.index(name)) for name in names):
+        return None
+    surname, home = (side.relation(rules.names.index(name)) for name in names)
+    rows, token = surname.spread(np.arange(len(side.ids), dtype=np.int64))
+    again, other = home.spread(rows)
+    if len(again) < rules.decide.household_people:
+        return None
+    together = _sharing(mixed(token[again], other))
+    by_chance = _sharing(token[again]) * _sharing(other) / (len(again) * (len(again) - 1) / 2)
+    allowed = by_chance + _EXCESS * float(np.sqrt(by_chance + 1.0)) + rules.decide.household_pairs * len(again)
+    return together <= allowed
+
+
+def _sharing(tokens: Tokens) -> float:
+    """Pairs of entries that are the same token."""
+    held = pl.Series(tokens).value_counts()["count"].cast(pl.Float64)
+    return float((held * (held - 1)).sum()) / 2
+
+
+def _in_excess(odd: Flags, plain: Flags, compared: Comparison, patterns: Patterns) -> bool:
     """Whether `odd` pairs gather where everything else agrees to the letter: relatives do, slips of the pen do not.
 
     Errors fall on identifiers independently, so the odd pairs' share should be the same whether or not the address
     has an error of its own; relatives share the address exactly.
     """
-    same = compared.at("postcode", "exact") & (compared.at("address", "exact") | compared.missing("address"))
-    same &= compared.at("surname", "exact")
-    odd_same, odd_other = float((odd & same).sum()), float((odd & ~same).sum())
-    plain_same, plain_other = float((plain & same).sum()), float((plain & ~same).sum())
-    expected = plain_same * odd_other / max(plain_other, 1.0)
-    return odd_same > expected + _EXCESS * float(np.sqrt(expected + 1.0))
+    same = compared.at("surname", "exact") & ~(compared.missing("postcode") & compared.missing("address"))
+    for place in ("postcode", "address"):
+        same &= compared.at(place, "exact") | compared.missing(place)
+
+    def pairs(kind: Flags) -> float:
+        return float(patterns.count[kind].sum())
+
+    expected = pairs(plain & same) * pairs(odd & ~same) / max(pairs(plain & ~same), 1.0)
+    print('EXC', pairs(odd&same), expected, pairs(plain&same),pairs(plain&~same),pairs(odd&~same))
+    return pairs(odd & same) > expected + _EXCESS * float(np.sqrt(expected + 1.0))

@@ -8,14 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.matching.pairs import Masks, Pairs
+from linkage.matching.evidence import Flags, Masks
 from linkage.tokens.rules import Component, Rules
 
 Levels = NDArray[np.int8]
-Flags = NDArray[np.bool_]
 MISSING: Final = -1  # one of the two has no such identifier
 # Levels that a fragment of an identifier can show: someone with only these has not given the identifier itself.
-_FRAGMENTS: Final = ("partial", "year", "sector", "street", "pair")
+_FRAGMENTS: Final = ("partial", "year", "sector", "triple", "street", "pair", "word")
 UNSHOWN: Final = -2  # both have it, and no match-key could tell: neither agreement nor difference is evidence
 
 
@@ -54,21 +53,20 @@ class Comparison:
         return [one.name for one in self.components].index(component)
 
 
-def compare(pairs: Pairs, left_has: Masks, right_has: Masks, rules: Rules) -> Comparison:
+def compare(agree: Masks, both: Masks, rules: Rules) -> Comparison:
     """Levels of agreement per component, from the match-keys that agree and those that could have and do not.
 
     A compound match-key that both people have, whose other parts agree, and that itself does not agree, shows that
     the remaining part differs: this is how tokens of several parts give evidence on each.
     """
-    both = left_has[pairs.left] & right_has[pairs.right]
-    shown = {one.name: _best(one, pairs.agree, rules) for one in rules.components}
+    shown = {one.name: _best(one, agree, rules) for one in rules.components}
     absent = {one.name: ~_any(both, _bits_of(rules, one.name)) for one in rules.components}
     levels = {name: level.copy() for name, level in shown.items()}
     for one in rules.components:
         level = levels[one.name]
-        level[(level == UNSHOWN) & _witnessed(one.name, shown, both & ~pairs.agree, rules)] = len(one.levels)
+        level[(level == UNSHOWN) & _witnessed(one.name, shown, both & ~agree, rules)] = len(one.levels)
         level[(level == UNSHOWN) & absent[one.name]] = MISSING
-    _names(levels, pairs.agree, rules)
+    _names(levels, agree, rules)
     return Comparison(rules.components, tuple(levels.values()), tuple(absent.values()))
 
 
@@ -83,15 +81,24 @@ def _names(levels: dict[str, Levels], agree: Masks, rules: Rules) -> None:
     """What the names need beyond single levels: known forenames, swapped names, bare initials."""
     ladder = {one.name: one.levels for one in rules.components}["forename"]
     forename, surname, initial = levels["forename"], levels["surname"], levels["initial"]
-    near, sound, swapped = (ladder.index(level) for level in ("near", "sound", "swapped"))
+    last = len({one.name: one.levels for one in rules.components}["surname"])
+    near, sound, swapped, crossed = (ladder.index(level) for level in ("near", "sound", "swapped", "crossed"))
     # Two forenames of the kept list that are merely alike (MIA and TIA, SOPHIE and ZOFIA) are two names, not a slip:
     # the list says which ones stand for each other.
     known = _any(agree, _bits_of(rules, "known"))
     forename[((forename == near) | (forename == sound)) & known] = len(ladder)
     # Swapped names are one observation of both names; it counts once, under the forename.
     surname[forename == swapped] = MISSING
+    # Where neither name agrees, one of them may still have changed places and the other have been replaced.
+    either = _any(agree, _bits_of(rules, "names", "either")) & _differs(forename, len(ladder)) & _differs(surname, last)
+    forename[either], surname[either] = crossed, MISSING
     # An initial says something only where there is no forename to compare.
     initial[forename != MISSING] = MISSING
+
+
+def _differs(level: Levels, differs: int) -> Flags:
+    """Which pairs show no agreement: they differ, or one of the two lacks the name."""
+    return np.asarray((level == differs) | (level == MISSING) | (level == UNSHOWN))
 
 
 def _witnessed(component: str, shown: dict[str, Levels], against: Masks, rules: Rules) -> Flags:
@@ -117,10 +124,10 @@ def _bits_of(rules: Rules, component: str, level: str | None = None) -> np.uint6
     bits = 0
     for place, key in enumerate(rules.match_keys):
         for part in key.parts:
-            swapped = part.component == "names"
+            swapped = part.name == "names.swapped" and component == "forename"
             # Presence (no level asked) is not read from swapped names: they need both names.
-            if swapped and level is not None:
-                bits |= (component == "forename" and level == "swapped") << place
+            if swapped and level == "swapped":
+                bits |= 1 << place
             elif part.component == component:
                 asked = part.level not in _FRAGMENTS if level is None else part.level == level
                 bits |= asked << place

@@ -1,129 +1,118 @@
-"""Which pairs are worth weighing, and on which match-keys each of them agrees: equality joins on tokens only."""
+"""Which pairs are worth weighing: equality joins on tokens only, the surest first, and never a cross-join."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from linkage.errors import Misuse
-from linkage.tokens.rules import Rules
-
-Masks = NDArray[np.uint64]
-_TOKEN_BYTES = 16
-_MOST_KEYS = 64  # one bit each
-
-
-@dataclass(frozen=True)
-class Side:
-    """One file of tokens: `tokens` has person (UInt32), key (UInt8), token (UInt128); `ids` are the record ids."""
-
-    tokens: pl.DataFrame
-    ids: pl.Series
-
-    @property
-    def people(self) -> int:
-        """How many people have at least one token."""
-        return len(self.ids)
-
-    def has(self) -> Masks:
-        """For each person, the match-keys for which there is a token, as bits."""
-        held = self.tokens.group_by("person").agg(_bits(pl.col("key"))).sort("person")
-        return held["bits"].to_numpy()
+from linkage.matching.sides import People, Side, Tokens, mixed
+from linkage.tokens.rules import Join, Rules
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Candidate pairs as indices into the two sides, and the match-keys on which each pair agrees, as bits."""
+    """Candidate pairs as row numbers in the two files; the first `settled` of them were settled by the surest keys."""
 
-    left: NDArray[np.uint32]
-    right: NDArray[np.uint32]
-    agree: Masks
-
-
-def side(tokens: pl.DataFrame, rules: Rules, which: str) -> Side:
-    """A token frame checked and made compact. Raises Misuse, naming the side and column but never a value."""
-    for column in ("record_id", "match_key", "person_token"):
-        if column not in tokens.columns:
-            raise Misuse(f"{which} tokens have no column {column}")
-    if tokens.schema["person_token"] != pl.Binary:
-        raise Misuse(f"{which} tokens: person_token must be Binary of {_TOKEN_BYTES} bytes")
-    if len(rules.match_keys) > _MOST_KEYS:
-        raise Misuse(f"more than {_MOST_KEYS} match-keys")
-    told = tokens.select(
-        pl.col("record_id").cast(pl.String),
-        key=pl.col("match_key")
-        .cast(pl.String)
-        .replace_strict({name: place for place, name in enumerate(rules.names)}, default=None, return_dtype=pl.UInt8),
-        token=pl.col("person_token"),
-    )
-    if told["key"].null_count():
-        raise Misuse(f"{which} tokens: {told['key'].null_count()} rows have a match-key this version does not know")
-    if told["record_id"].null_count() or (told["token"].bin.size() != _TOKEN_BYTES).fill_null(True).any():
-        raise Misuse(f"{which} tokens: rows without a record_id or without a token of {_TOKEN_BYTES} bytes")
-    ids = told["record_id"].unique().sort()
-    people = pl.DataFrame({"record_id": ids, "person": pl.int_range(len(ids), dtype=pl.UInt32, eager=True)})
-    compact = told.join(people, on="record_id").select(
-        "person", "key", token=pl.col("token").bin.reinterpret(dtype=pl.UInt128, endianness="big")
-    )
-    return Side(compact.unique(), ids)
+    left: People
+    right: People
+    settled: int
 
 
-def candidates(left: Side, right: Side, rules: Rules) -> Pairs:
-    """Pairs sharing a compound token, or both tokens of a block of field match-keys, that is not too common.
+def candidates(left: Side, right: Side, rules: Rules, *, many_to_one: bool = False) -> Pairs:
+    """Pairs that agree on all match-keys of some block (policy/linkage.toml), or on one compound token.
 
-    A token that more than `candidate_cap` people hold on either side proposes nothing, but counts as evidence.
+    People whom a settling block pairs with each other and with nobody else are not proposed again. A token (or
+    combination) that more than `candidate_cap` people hold on either side proposes nothing, and a block proposes only
+    its rarest ones, up to `pairs_per_person`, so that the number of pairs grows with the number of people and not
+    with its square. What proposes nothing still counts as evidence.
     """
-    kinds = np.array([key.kind == "compound" for key in rules.match_keys])
-    compound = pl.Series(np.flatnonzero(kinds), dtype=pl.UInt8)
-    cap = rules.join.candidate_cap
-    found = [
-        _joined(
-            left.tokens.filter(pl.col("key").is_in(compound.implode())).select("person", "token"),
-            right.tokens.filter(pl.col("key").is_in(compound.implode())).select("person", "token"),
-            ["token"],
-            cap,
-        )
+    everybody = _Some(left, None), _Some(right, None)
+    sure = [_surely(*everybody, keys, many_to_one=many_to_one) for keys in _blocks(rules.settling, left, right, rules)]
+    settled = _unrivalled(pl.concat(sure), many_to_one=many_to_one) if sure else _EMPTY
+    unsettled = (
+        _Some(left, _open(len(left.ids), settled["left"])),
+        _Some(right, None if many_to_one else _open(len(right.ids), settled["right"])),
+    )
+    compound = tuple((key.name,) for key in rules.of_kind("compound"))
+    proposed = [
+        _joined(*unsettled, keys, rules.join) for keys in _blocks((*compound, *rules.blocks), left, right, rules)
     ]
-    place = {name: number for number, name in enumerate(rules.names)}
-    for one, other in rules.blocks:
-        keys = [place[one], place[other]]
-        found.append(_joined(_block(left, keys), _block(right, keys), ["token", "other"], cap))
-    pairs = pl.concat(found).unique().sort("left", "right")
-    return _evidence(pairs, left, right)
+    others = pl.concat(proposed).unique().sort("left", "right") if proposed else _EMPTY
+    pairs = pl.concat([settled.sort("left", "right"), others])
+    return Pairs(pairs["left"].to_numpy(), pairs["right"].to_numpy(), len(settled))
 
 
-def _block(one: Side, keys: list[int]) -> pl.DataFrame:
-    first, second = (one.tokens.filter(pl.col("key") == key).select("person", "token") for key in keys)
-    return first.join(second.rename({"token": "other"}), on="person")
+_EMPTY = pl.DataFrame(schema={"left": pl.Int64, "right": pl.Int64})
 
 
-def _joined(left: pl.DataFrame, right: pl.DataFrame, on: list[str], cap: int) -> pl.DataFrame:
-    # The smaller file first cuts the larger one down to what can join at all.
-    right = right.join(left.select(on).unique(), on=on, how="semi")
-    left = left.join(right.select(on).unique(), on=on, how="semi")
-    both = [frame.filter(pl.len().over(on) <= cap) for frame in (left, right)]
-    joined = both[0].join(both[1], on=on, suffix="_right")
+def _blocks(blocks: tuple[tuple[str, ...], ...], left: Side, right: Side, rules: Rules) -> Iterator[tuple[int, ...]]:
+    """Blocks as match-key numbers, those that both sides have tokens for."""
+    for block in blocks:
+        keys = tuple(rules.names.index(name) for name in block)
+        if all(left.holds(key) and right.holds(key) for key in keys):
+            yield keys
+
+
+class _Some:
+    """All people of a side (None) or some of them."""
+
+    def __init__(self, side: Side, people: People | None) -> None:
+        self._side, self._people = side, people
+
+    @property
+    def people(self) -> int:
+        """How many."""
+        return len(self._side.ids) if self._people is None else len(self._people)
+
+    def held(self, keys: tuple[int, ...]) -> pl.DataFrame:
+        """The combined tokens of a block: person, token."""
+        rows: People = np.arange(len(self._side.ids), dtype=np.int64) if self._people is None else self._people
+        token: Tokens = np.zeros(len(rows), dtype=np.uint64)
+        for key in keys:
+            at, one = self._side.relation(key, self._people).spread(rows)
+            rows, token = rows[at], mixed(token[at], one)
+        return pl.DataFrame({"person": rows, "token": token})
+
+
+def _surely(left: _Some, right: _Some, keys: tuple[int, ...], *, many_to_one: bool) -> pl.DataFrame:
+    """Pairs (left, right) that agree on all the match-keys, which nobody else in either file does."""
+    one, other = left.held(keys), right.held(keys).unique("token", keep="none")
+    if not many_to_one:
+        one = one.unique("token", keep="none")
+    return one.join(other, on="token", suffix="_right").select(left="person", right="person_right").unique()
+
+
+def _joined(left: _Some, right: _Some, keys: tuple[int, ...], join: Join) -> pl.DataFrame:
+    """Pairs (left, right) that agree on all the match-keys, the rarest combinations first, as many as `join` allows."""
+    one, other = left.held(keys), right.held(keys)
+    most = max(join.least_pairs, join.pairs_per_person * min(left.people, right.people))
+    counts = one.group_by("token").len("here").join(other.group_by("token").len("there"), on="token")
+    # Equally common ones stand or fall together, so that the order of rows changes nothing.
+    rarest = (
+        counts.filter(pl.max_horizontal("here", "there") <= join.candidate_cap)
+        .group_by(pairs=pl.col("here").cast(pl.Int64) * pl.col("there"))
+        .agg("token")
+        .sort("pairs")
+        .filter((pl.col("pairs") * pl.col("token").list.len()).cum_sum() <= most)
+        .explode("token", empty_as_null=False)
+        .select("token")
+    )
+    joined = one.join(rarest, on="token").join(other, on="token", suffix="_right")
     return joined.select(left="person", right="person_right").unique()
 
 
-def _evidence(pairs: pl.DataFrame, left: Side, right: Side) -> Pairs:
-    """All match-keys on which each pair agrees, common tokens included."""
-    lefts = left.tokens.join(pairs.select(person="left").unique(), on="person", how="semi")
-    rights = right.tokens.join(pairs.select(person="right").unique(), on="person", how="semi")
-    agreeing = (
-        pairs.lazy()
-        .join(lefts.lazy(), left_on="left", right_on="person")
-        .join(rights.lazy().select("person", "token"), left_on=["right", "token"], right_on=["person", "token"])
-        .group_by("left", "right")
-        .agg(_bits(pl.col("key")))
-        .sort("left", "right")
-        .collect()
-    )
-    return Pairs(agreeing["left"].to_numpy(), agreeing["right"].to_numpy(), agreeing["bits"].to_numpy())
+def _unrivalled(pairs: pl.DataFrame, *, many_to_one: bool) -> pl.DataFrame:
+    """The pairs whose two people are in no other pair. With `many_to_one`, of the left person only."""
+    alone = [pl.len().over("left") == 1]
+    if not many_to_one:
+        alone.append(pl.len().over("right") == 1)
+    return pairs.unique().filter(alone)
 
 
-def _bits(key: pl.Expr) -> pl.Expr:
-    return (pl.lit(2, dtype=pl.UInt64).pow(key.unique().cast(pl.UInt64))).cast(pl.UInt64).sum().alias("bits")
+def _open(people: int, settled: pl.Series) -> People:
+    still = np.ones(people, dtype=np.bool_)
+    still[settled.to_numpy()] = False
+    return np.flatnonzero(still)

@@ -1,65 +1,55 @@
-"""The quality report of one run: counts and shares only, nothing about a person (N10)."""
+"""The quality report of a match: how many were linked, who was linked less often, and how far to trust it (N10, N12).
+
+It holds counts and shares, never a record. Counts of groups are suppressed and rounded as releases are (R2).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
-from linkage.matching.pairs import Pairs, Side
-from linkage.matching.weights import Weighed
-from linkage.tokens.rules import Rules
+from linkage.matching import report_groups, report_rules
+from linkage.matching.report_groups import Group
+from linkage.matching.report_weights import Waterfall, waterfalls
 
-_EDGES = (0.0, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0)
-
-
-def report(
-    sides: tuple[Side, Side], pairs: Pairs, weighed: Weighed, refused: int, links: pl.DataFrame, rules: Rules
-) -> dict[str, Any]:
-    """Counts of people, candidate pairs, links, agreement by match-key, and label-free estimates of quality."""
-    left, right = sides
-    expected_right = float(links["probability"].sum())
-    counts, _ = np.histogram(weighed.probability, bins=_EDGES)
-    return {
-        "left_people": left.people,
-        "right_people": right.people,
-        "candidate_pairs": len(pairs.left),
-        "refused_as_household_hazard": refused,
-        "links": len(links),
-        "match_rate": len(links) / left.people if left.people else 0.0,
-        "expected_true_pairs": round(weighed.true_pairs, 1),
-        "estimated_precision": expected_right / len(links) if len(links) else None,
-        "estimated_recall": min(1.0, expected_right / weighed.true_pairs) if weighed.true_pairs else None,
-        "lowest_accepted_probability": links["probability"].min(),
-        "probability_histogram": [
-            {"from": low, "to": high, "pairs": int(count)}
-            for low, high, count in zip(_EDGES, _EDGES[1:], counts, strict=False)
-        ],
-        "match_keys": _by_match_key(sides, pairs, links, rules),
-    }
+if TYPE_CHECKING:
+    from linkage.matching.match import MatchResult
 
 
-def _by_match_key(sides: tuple[Side, Side], pairs: Pairs, links: pl.DataFrame, rules: Rules) -> list[dict[str, Any]]:
-    left, right = (side.has() for side in sides)
-    place = pl.DataFrame({"left": pairs.left, "right": pairs.right, "agree": pairs.agree})
-    accepted = links.join(place, on=["left", "right"])["agree"].to_numpy()
-    rows = []
-    for number, key in enumerate(rules.match_keys):
-        bit = np.uint64(1) << np.uint64(number)
-        held = int(((left & bit) != 0).sum())
-        if not held:
-            continue
-        agreeing = int(((accepted & bit) != 0).sum())
-        rows.append(
-            {
-                "match_key": key.name,
-                "kind": key.kind,
-                "left_people_with_token": held,
-                "right_people_with_token": int(((right & bit) != 0).sum()),
-                "candidate_pairs_agreeing": int(((pairs.agree & bit) != 0).sum()),
-                "links_agreeing": agreeing,
-                "match_rate": agreeing / held,
-            }
-        )
-    return rows
+@dataclass(frozen=True)
+class Report:
+    """What one match run tells: the matcher's own `figures`, match rates of groups, and weights explained by cases."""
+
+    figures: Mapping[str, Any]
+    groups: tuple[Group, ...]
+    waterfalls: tuple[Waterfall, ...]
+
+    def told(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        return {
+            **self.figures,
+            "groups": [group.told() for group in self.groups],
+            "waterfalls": [one.told() for one in self.waterfalls],
+        }
+
+
+def quality(
+    result: MatchResult, left: pl.DataFrame | None = None, *, as_of: date, authority: str | None = None
+) -> Report:
+    """The report of one run.
+
+    `left` is the left file, for the match rates of groups: people (record_id and any of surname, date_of_birth, gender,
+    postcode, nino, raw or standardised) or their tokens (then the groups are who has which identifier). `authority`
+    names the column of `left` that says which authority sent a record; ages are as of `as_of`. Raises Misuse when `left`
+    has no such column.
+    """
+    rules = report_rules.load()
+    groups: tuple[Group, ...] = ()
+    if left is not None:
+        bands = report_groups.bands(left, rules, as_of, authority)
+        groups = report_groups.counted(bands, result.pairs["left_id"], rules)
+    return Report(result.report, groups, waterfalls(result.report, rules))

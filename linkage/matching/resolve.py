@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from linkage.tokens.rules import Decide
@@ -11,10 +12,15 @@ def resolve(weighed: pl.DataFrame, decide: Decide, *, many_to_one: bool = False)
     """The accepted links among `weighed` (left, right, bits, probability), one-to-one unless `many_to_one`.
 
     A link needs a probability above the threshold and `margin_bits` more evidence than the next candidate of either
-    person. Once a pair is settled its two people are no longer candidates for others, which can settle more pairs.
+    person; with `many_to_one`, than the next candidate of the left person. Once a pair is settled its two people are
+    no longer candidates for others, which can settle more pairs.
     """
-    open_pairs = weighed.filter(pl.col("probability") > 0)
-    accepted: list[pl.DataFrame] = []
+    # Only what comes within the margin of an acceptable pair can rival one.
+    least = decide.threshold / (decide.threshold + (1 - decide.threshold) * 2**decide.margin_bits)
+    open_pairs = weighed.filter(pl.col("probability") >= least)
+    rivalled = _repeated(open_pairs["left"]) | (False if many_to_one else _repeated(open_pairs["right"]))
+    accepted = [open_pairs.filter(~rivalled, pl.col("probability") >= decide.threshold)]
+    open_pairs = open_pairs.filter(rivalled)
     while len(open_pairs):
         best = open_pairs.filter(
             *_ahead("left", decide.margin_bits),
@@ -27,20 +33,30 @@ def resolve(weighed: pl.DataFrame, decide: Decide, *, many_to_one: bool = False)
         open_pairs = open_pairs.join(best, on="left", how="anti")
         if not many_to_one:
             open_pairs = open_pairs.join(best, on="right", how="anti")
-    links = pl.concat(accepted) if accepted else weighed.clear()
-    return _precise(links, decide.precision)
+    return _precise(pl.concat(accepted), decide.precision)
+
+
+def _repeated(people: pl.Series) -> pl.Series:
+    """Whether a row number occurs more than once."""
+    count = np.bincount(people.to_numpy())
+    return pl.Series(count[people.to_numpy()] > 1, dtype=pl.Boolean)
 
 
 def _ahead(side: str, margin: float) -> tuple[pl.Expr, ...]:
     """Whether a pair is its person's best and ahead of the second best by the margin."""
     top = pl.col("bits").max().over(side)
-    second = pl.col("bits").top_k(2).min().over(side)
-    alone = pl.len().over(side) == 1
-    return (pl.col("bits") == top, alone | (top - second >= margin))
+    # The best among the others: a person's pairs without the one best, which stays when it is shared.
+    others = pl.col("bits").filter(pl.col("bits") < pl.col("bits").max()).max().over(side)
+    alone = pl.col("bits").filter(pl.col("bits") == pl.col("bits").max()).len().over(side) == 1
+    return (pl.col("bits") == top, alone, others.is_null() | (top - others >= margin))
 
 
 def _precise(links: pl.DataFrame, precision: float) -> pl.DataFrame:
-    """The most probable links, as many as keep the expected share of right ones at `precision`."""
-    ranked = links.sort("probability", "left", "right", descending=[True, False, False])
-    expected = pl.col("probability").cum_sum() / (pl.int_range(pl.len()) + 1)
-    return ranked.filter(expected >= precision)
+    """The most probable links, as many as keep the expected share of right ones at `precision`.
+
+    Equally probable links are taken or left together, so that the order of rows changes nothing.
+    """
+    ranked = links.sort("probability", "left", "right", descending=[True, False, False]).with_columns(
+        expected=pl.col("probability").cum_sum() / (pl.int_range(pl.len()) + 1)
+    )
+    return ranked.filter(pl.col("expected").last().over("probability") >= precision).drop("expected")

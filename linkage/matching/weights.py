@@ -1,4 +1,4 @@
-"""Fellegi-Sunter weights without labels: u from token counts within each file, m by expectation-maximisation.
+"""Fellegi-Sunter weights without labels: u from coincidences within each file, m by expectation-maximisation.
 
 Fellegi and Sunter, A theory for record linkage (1969); Winkler, Using the EM algorithm (1988); term frequencies as in
 Winkler (1989). Non-pairs are counted over all pairs of the two files, not only over the candidates.
@@ -12,108 +12,166 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from linkage.matching.levels import Comparison, Flags
-from linkage.matching.pairs import Pairs, Side
+from linkage.matching.coincidence import Floats, chances
+from linkage.matching.evidence import Flags, Patterns, occurring
+from linkage.matching.levels import Comparison, Levels
+from linkage.matching.pairs import Pairs
+from linkage.matching.sides import People, Side, mixed
 from linkage.tokens.rules import Component, Rules, field_key
 
-Floats = NDArray[np.float64]
-_FREQUENT = ("forename", "surname", "postcode", "address")  # whose values differ enough in frequency to matter
-_BOUNDS = (0.1, 50.0)  # a counted u stays within these multiples of the policy's figure
+# Levels at which values differ enough in frequency to matter.
+_FREQUENT = (
+    "forename.exact",
+    "surname.exact",
+    "dob.exact",
+    "postcode.exact",
+    "address.exact",
+    "address.triple",
+    "address.street",
+    "address.pair",
+    "address.word",
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Per component two rows of m and u, by level with `differs` last: for any pair, and where `given` agrees."""
+
+    m: list[Floats]
+    u: list[Floats]
+    true_pairs: float
+    all_pairs: float
+
+    def weights(self) -> list[Floats]:
+        """Bits of evidence per component, by row and level."""
+        return [np.log2(m / u) for m, u in zip(self.m, self.u, strict=True)]
 
 
 @dataclass(frozen=True)
 class Weighed:
-    """Each candidate pair's evidence in bits and its probability of being one person; expected number of true pairs."""
+    """Each candidate pair's evidence in bits and its probability of being one person, by the model that was learnt."""
 
     bits: Floats
     probability: Floats
-    true_pairs: float
+    model: Model
 
 
-def weigh(pairs: Pairs, compared: Comparison, sides: tuple[Side, Side], hazard: Flags, rules: Rules) -> Weighed:
-    """Weights of all candidate pairs. Pairs under a `hazard` teach the model nothing and get probability zero."""
-    left, right = sides
-    us = [_u(one, sides, rules) for one in compared.components]
-    patterns, which, counts = np.unique(
-        np.stack([*compared.levels, hazard.astype(np.int8)], axis=1), axis=0, return_inverse=True, return_counts=True
-    )
-    which = which.reshape(-1)
-    levels, refused = patterns[:, :-1], patterns[:, -1] == 1
-    all_pairs = float(left.people) * float(right.people)
-    most = float(max(1, min(left.people, right.people)))
-    ms = [_prior(one) for one in compared.components]
-    true_pairs = 0.5 * most
+def weigh(
+    pairs: Pairs, patterns: Patterns, compared: Comparison, sides: tuple[Side, Side], hazard: Flags, rules: Rules
+) -> Weighed:
+    """Weights of all candidate pairs. Patterns under a `hazard` teach the model nothing and get probability zero."""
+    people = float(len(sides[0].ids)), float(len(sides[1].ids))
+    us = [np.stack(rows) for rows in chances(sides, rules)]
+    rows = _rows(compared)
+    model = _learnt(compared, rows, patterns, hazard, us, people, rules)
+    bits = _bits(compared, rows, model.weights())[patterns.which] + _rarity(pairs, patterns, compared, sides, us, rules)
+    chance = _probability(bits, model)
+    chance[hazard[patterns.which]] = 0.0
+    return Weighed(bits, chance, model)
+
+
+def _rows(compared: Comparison) -> list[NDArray[np.int64]]:
+    """Which row of figures holds for each pattern, per component: 1 where what it is given agrees exactly."""
+    none = np.zeros(len(compared.levels[0]), dtype=np.int64)
+    return [
+        (compared.of(one.given.component) == 0).astype(np.int64) if one.given else none for one in compared.components
+    ]
+
+
+def _learnt(
+    compared: Comparison,
+    rows: list[NDArray[np.int64]],
+    patterns: Patterns,
+    hazard: Flags,
+    us: list[Floats],
+    people: tuple[float, float],
+    rules: Rules,
+) -> Model:
+    """m by expectation-maximisation over pattern counts, from the policy's figures."""
+    most = max(1.0, min(people))
+    model = Model([_prior(one) for one in compared.components], us, 0.5 * most, people[0] * people[1])
     for _ in range(rules.decide.em_rounds):
-        probability = _probability(_bits(levels, ms, us), true_pairs, all_pairs)
-        probability[refused] = 0.0
-        share = probability * counts
-        true_pairs = float(np.clip(share.sum(), 0.5, most))
+        probability = _probability(_bits(compared, rows, model.weights()), model)
+        probability[hazard] = 0.0
+        share = probability * patterns.count
         ms = [
-            _m(one, levels[:, place], share, rules.decide.prior_pairs) for place, one in enumerate(compared.components)
+            _m(one, level, row, share, rules.decide.prior_pairs)
+            for one, level, row in zip(compared.components, compared.levels, rows, strict=True)
         ]
-    bits = _bits(levels, ms, us)[which] + _rarity(pairs, compared, sides, us, rules)
-    chance = _probability(bits, true_pairs, all_pairs)
-    chance[hazard] = 0.0
-    return Weighed(bits, chance, true_pairs)
+        model = Model(ms, us, float(np.clip(share.sum(), 0.5, most)), model.all_pairs)
+    return model
 
 
 def _prior(one: Component) -> Floats:
-    m = np.array([*one.m, one.differs])
-    return np.asarray(m / m.sum())
+    general = np.array([*one.m, one.differs])
+    given = np.array([*one.given.m, one.given.differs]) if one.given else general
+    return np.stack([general / general.sum(), given / given.sum()])
 
 
-def _m(one: Component, level: NDArray[np.int8], share: Floats, strength: float) -> Floats:
+def _m(one: Component, level: Levels, row: NDArray[np.int64], share: Floats, strength: float) -> Floats:
     told = level >= 0
-    seen = np.bincount(level[told], weights=share[told], minlength=len(one.levels) + 1)
+    seen = np.zeros((2, len(one.levels) + 1))
+    np.add.at(seen, (row[told], level[told]), share[told])
     smoothed = seen + strength * _prior(one)
-    return np.asarray(smoothed / smoothed.sum())
+    return np.asarray(smoothed / smoothed.sum(axis=1, keepdims=True))
 
 
-def _u(one: Component, sides: tuple[Side, Side], rules: Rules) -> Floats:
-    """How often two different people agree: counted inside each file, where no true pairs are, else the policy's."""
-    policy = np.array(one.u)
-    name = field_key(f"{one.name}.{one.levels[0]}")
-    place = rules.names.index(name) if name in rules.names else None
-    alike, drawn = policy[0] * rules.decide.prior_draws, rules.decide.prior_draws
-    for side in sides:
-        counts = side.tokens.filter(pl.col("key") == place)["token"].value_counts()["count"].cast(pl.Float64)
-        people = float(counts.sum())
-        alike += float((counts * (counts - 1)).sum()) / 2
-        drawn += people * (people - 1) / 2
-    factor = np.clip(alike / drawn / policy[0], *_BOUNDS)
-    scaled = np.minimum(policy * factor, 0.9 / len(policy))
-    return np.append(scaled, 1.0 - scaled.sum())
-
-
-def _bits(levels: NDArray[np.int8], ms: list[Floats], us: list[Floats]) -> Floats:
-    total = np.zeros(len(levels))
-    for place, (m, u) in enumerate(zip(ms, us, strict=True)):
-        level = levels[:, place]
+def _bits(compared: Comparison, rows: list[NDArray[np.int64]], weights: list[Floats]) -> Floats:
+    total = np.zeros(len(compared.levels[0]))
+    for level, row, weight in zip(compared.levels, rows, weights, strict=True):
         told = level >= 0
-        total[told] += np.log2(m / u)[level[told]]
+        total[told] += weight[row[told], level[told]]
     return total
 
 
-def _probability(bits: Floats, true_pairs: float, all_pairs: float) -> Floats:
-    prior = np.log2(true_pairs / max(all_pairs - true_pairs, 0.5))
+def _probability(bits: Floats, model: Model) -> Floats:
+    prior = np.log2(model.true_pairs / max(model.all_pairs - model.true_pairs, 0.5))
     return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits + prior, -500, 500))))
 
 
-def _rarity(pairs: Pairs, compared: Comparison, sides: tuple[Side, Side], us: list[Floats], rules: Rules) -> Floats:
+def _rarity(
+    pairs: Pairs,
+    patterns: Patterns,
+    compared: Comparison,
+    sides: tuple[Side, Side],
+    us: list[Floats],
+    rules: Rules,
+) -> Floats:
     """Bits to add where the agreeing value is rarer than average, and to take off where it is commoner."""
     extra = np.zeros(len(pairs.left))
-    total = sides[0].people + sides[1].people
     for place, one in enumerate(compared.components):
-        name = field_key(f"{one.name}.{one.levels[0]}")
-        if one.name not in _FREQUENT or name not in rules.names:
-            continue
-        key = rules.names.index(name)
-        left, right = (side.tokens.filter(pl.col("key") == key) for side in sides)
-        held = pl.concat([left, right]).group_by("token").len("held")
-        holders = left.join(held, on="token").select("person", "held")
-        share = np.full(sides[0].people, np.nan)
-        share[holders["person"].to_numpy()] = holders["held"].to_numpy() / total
-        bits = np.log2(us[place][0] / share[pairs.left])
-        exact = (compared.levels[place] == 0) & ~np.isnan(bits)
-        extra[exact] += np.clip(bits[exact], -rules.decide.rare_bits, rules.decide.rare_bits)
+        for rank, level in enumerate(one.levels):
+            name = field_key(f"{one.name}.{level}")
+            if f"{one.name}.{level}" not in _FREQUENT or name not in rules.names:
+                continue
+            key = rules.names.index(name)
+            if not all(side.holds(key) for side in sides):
+                continue
+            shown = compared.levels[place] == rank
+            if one.given:
+                # Among strangers of one postcode an address is as good as another.
+                shown &= compared.of(one.given.component) != 0
+            chosen = np.flatnonzero(shown[patterns.which])
+            share = _rarest_shared(sides, key, pairs.left[chosen], pairs.right[chosen])
+            bits = np.log2(us[place][0][rank] / share)
+            extra[chosen] += np.clip(bits, -rules.decide.rare_bits, rules.decide.rare_bits)
     return extra
+
+
+def _rarest_shared(sides: tuple[Side, Side], key: int, lefts: People, rights: People) -> Floats:
+    """For pairs that share a token of a match-key: the share of people who hold the rarest one they share (0 to 1)."""
+    left, right = (
+        side.relation(key, occurring(who, len(side.ids))) for side, who in zip(sides, (lefts, rights), strict=True)
+    )
+    held = left.held.vstack(right.held).group_by("token").sum()
+    holders = pl.DataFrame({"token": left.token}).join(held, on="token", how="left", maintain_order="left")["people"]
+    share = holders.fill_null(1).to_numpy() / float(left.has.sum() + right.has.sum())
+    if left.single and right.single:
+        return np.asarray(share[left.start[left.place[lefts]]])
+    told = np.ones(len(lefts))
+    rows, at = left.spots(lefts)
+    mine = mixed(rows.astype(np.uint64), left.token[at])
+    theirs, other = right.spread(rights)
+    shared = pl.Series(mine).is_in(pl.Series(mixed(theirs.astype(np.uint64), other)).implode()).to_numpy()
+    np.minimum.at(told, rows[shared], share[at[shared]])
+    return told

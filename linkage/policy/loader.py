@@ -46,6 +46,7 @@ def read(path: Path) -> Programme:
         raise PolicyMistake(f"{path.name}: no such programme file in {path.parent.name}/") from None
     parsed = _parse(path, text)
     _check_retention(path, text, parsed)
+    _check_snapshots(path, text, parsed)
     _check_datasets(path, text, parsed)
     _check_separation(path, text, parsed)
     columns_of = return_columns(path.parent / SCHEMAS)
@@ -84,6 +85,25 @@ def _check_month(path: Path, text: str, name: str, rule: Retention) -> None:
     if rule.kind == "one_month" and (rule.target_days or 0) > 28:
         what = "the target must be 28 days or fewer, or February breaks the promise"
         raise mistake(path, text, ("retention", name, "target_days"), "D1", what)
+
+
+def _check_snapshots(path: Path, text: str, parsed: ProgrammeFile) -> None:
+    """A snapshot of the key service with its seal key brings destroyed keys back: it must be gone before any is due."""
+    periods = [period for rule in parsed.retention.values() if (period := _shortest_days(rule)) is not None]
+    if parsed.sweep.snapshot_days >= min(periods, default=1) and parsed.sweep.snapshot_days:
+        what = (
+            f"snapshots of the key service must live for less than the shortest period kept here, {min(periods)} days"
+        )
+        raise mistake(path, text, ("sweep", "snapshot_days"), "D7", what)
+
+
+def _shortest_days(rule: Retention) -> int | None:
+    """The fewest days a rule can keep something, where it counts days."""
+    if rule.kind == "one_month":
+        return rule.target_days
+    if rule.kind == "months":
+        return 28 * (rule.months or 0)
+    return rule.days if rule.kind in ("days", "superseded") else None
 
 
 def _check_datasets(path: Path, text: str, parsed: ProgrammeFile) -> None:

@@ -43,6 +43,7 @@ class Sweep(_Part):
 
     every_hours: int = Field(ge=1, le=24)
     margin_hours: int = Field(ge=1, le=72)
+    snapshot_days: int = Field(default=0, ge=0)  # how long a snapshot of the key service may live; 0: none is made (D7)
     cites: Cites
 
 

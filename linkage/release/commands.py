@@ -1,4 +1,4 @@
-"""`linkage release check`: the verdict on one table, as JSON, and the version of it that may go out."""
+"""`linkage release check` and `query`: the verdict on one table; statistics from what has been released."""
 
 from __future__ import annotations
 
@@ -50,6 +50,19 @@ def check(
         typer.echo(f"protected table written to {out}", err=True)
     if not verdict.passed:
         raise CheckFailed(f"{len(verdict.findings)} findings: the table may not leave as it stands")
+
+
+def query(
+    by: Annotated[str, typer.Option(help="Dimensions, separated by commas: authority, status, outcome")],
+    wave: Annotated[str | None, typer.Option(help="Whom the tables count; the latest release without")] = None,
+    outcome: Annotated[str | None, typer.Option(help="An outcome of policy/release.toml")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of CSV")] = False,
+) -> None:
+    """Answer from released tables, and from nothing else (N18). Exit code 1 when no released table has the answer."""
+    from linkage.release import query as released
+
+    frame = released.answer(released.released(), [name.strip() for name in by.split(",")], wave, outcome)
+    typer.echo(json.dumps(frame.to_dicts()) if as_json else frame.write_csv().rstrip())
 
 
 def read_earlier(folder: Path, policy: ReleasePolicy | None = None) -> list[Table]:

@@ -4,48 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from linkage.release.lattice import Grid, Key
+import numpy as np
+
+from linkage.release.axes import Bools
+from linkage.release.lattice import NOTHING, Grid, alignment
 from linkage.release.rules import MEASURES, ReleasePolicy
 
 
-def small_differences(grid: Grid, earlier: Sequence[Grid], policy: ReleasePolicy) -> set[Key]:
+def small_differences(grid: Grid, earlier: Sequence[Grid], policy: ReleasePolicy) -> Bools:
     """Cells shown now and in an earlier release of the same table whose counts differ, but by too little.
 
     The same table is the same shape and outcome, of this wave (a re-run after a withdrawal) or of another one.
     """
-    found: set[Key] = set()
+    found = np.zeros(grid.lattice.shape, dtype=bool)
     for past in earlier:
-        if (past.spec.shape, past.spec.outcome) != (grid.spec.shape, grid.spec.outcome):
+        both = alignment(grid, past) if _is_same_table(past, grid) else None
+        if both is None:
             continue
-        there = {past.cell(key): key for key in past.lattice.cells()}
-        for key in grid.lattice.cells():
-            twin = there.get(grid.cell(key))
-            if twin is not None and _differs_little(grid, key, past, twin, policy):
-                found.add(key)
+        here, there = both
+        for measure in MEASURES:
+            now, then = grid.visible(measure)[here], past.visible(measure)[there]
+            apart = np.abs(now - then)
+            close = (now != NOTHING) & (then != NOTHING) & (apart > 0) & (apart < policy.difference_threshold)
+            found[here] |= close
     return found
 
 
-def hidden_before(grid: Grid, earlier: Sequence[Grid]) -> set[Key]:
+def hidden_before(grid: Grid, earlier: Sequence[Grid]) -> Bools:
     """Cells of `grid` that an earlier release about the same population hid: shown now, they would unhide then.
 
     Hiding different cells in a re-run is how a later table undoes an earlier one, whichever table showed the cell.
     """
-    hidden = {past.cell(key) for past in earlier if _same(past, grid) for key in past.hidden}
-    return {key for key in grid.lattice.cells() if grid.cell(key) in hidden}
+    found = np.zeros(grid.lattice.shape, dtype=bool)
+    for past in earlier:
+        both = alignment(grid, past) if _is_same_population(past, grid) else None
+        if both is not None:
+            here, there = both
+            found[here] |= past.hidden[there]
+    return found
 
 
 def of_one_population(grid: Grid, earlier: Sequence[Grid]) -> list[Grid]:
     """The earlier releases that count the same people as `grid`: what they show bears on its hidden cells (R3)."""
-    return [past for past in earlier if _same(past, grid)]
+    return [past for past in earlier if _is_same_population(past, grid)]
 
 
-def _same(past: Grid, grid: Grid) -> bool:
+def _is_same_table(past: Grid, grid: Grid) -> bool:
+    return (past.spec.shape, past.spec.outcome) == (grid.spec.shape, grid.spec.outcome)
+
+
+def _is_same_population(past: Grid, grid: Grid) -> bool:
     return past.spec.population == grid.spec.population
-
-
-def _differs_little(grid: Grid, key: Key, past: Grid, twin: Key, policy: ReleasePolicy) -> bool:
-    for measure in MEASURES:
-        now, then = grid.value(key, measure), past.value(twin, measure)
-        if now is not None and then is not None and 0 < abs(now - then) < policy.difference_threshold:
-            return True
-    return False

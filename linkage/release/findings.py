@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from linkage.release.axes import Bools
 from linkage.release.lattice import Key, Lattice
 
 
@@ -25,7 +28,11 @@ class Finding:
         return {name: value for name, value in told.items() if value is not None}
 
 
-def at(lattice: Lattice, key: Key, rule: str, reason: str, total: str) -> Finding:
+def at(lattice: Lattice, key: Key, rule: str, reason: str) -> Finding:
     """A finding about one cell."""
-    named = zip(lattice.dimensions, key, strict=True)
-    return Finding(rule, reason, cell={name: total if part is None else part for name, part in named})
+    return Finding(rule, reason, cell=lattice.label(key))
+
+
+def at_all(lattice: Lattice, cells: Bools, rule: str, reason: str) -> list[Finding]:
+    """The same finding about every cell marked in an array."""
+    return [at(lattice, tuple(int(n) for n in key), rule, reason) for key in np.argwhere(cells)]

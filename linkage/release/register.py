@@ -59,13 +59,15 @@ def propose(as_of: date, author: str) -> Proposed:
 def release(holding: str) -> list[str]:
     """Send the proposed tables to MHCLG, if two people who may have approved exactly these (R5); once.
 
-    Raises FlowRefused: R5 without the approvals, D3 once the programme is closed.
+    Raises FlowRefused: R5 without the approvals, D3 once the programme is closed; CheckFailed (R1) for a bundle that holds
+    more than its tables make.
     """
     vault = Vault(STORE)
     proposal = vault.require_held(holding)
     data = vault.read_bytes(holding)
     sha256 = bundle.digest(data)
     people = approvals.require_approved(holding, sha256)
+    bundle.require_clean(data)
     tables = bundle.unpack(data)
     wave = str(proposal.wave)
     sent = transfer.send(

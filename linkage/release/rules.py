@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from linkage import settings
 from linkage.errors import Misuse
+from linkage.release.axes import Ints
 
 FILE = "release.toml"
 OUTCOME = "outcome"
-MEASURES = ("individuals", "families")  # R2: both are held to the threshold
+PEOPLE, FAMILIES = "individuals", "families"
+MEASURES = (PEOPLE, FAMILIES)  # R2: both are held to the threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,12 @@ class Dimension:
     sensitive: tuple[str, ...] = ()
     rate: tuple[str, ...] = ()
     families_may_repeat: bool = False
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def allows(self, category: str) -> bool:
-        """Whether `category` may stand in this dimension (R1)."""
+        """Whether `category`, or a group of categories, may stand in this dimension (R1)."""
+        if category in self.groups:
+            return True
         if self.categories:
             return category in self.categories
         return re.fullmatch(self.pattern, category) is not None
@@ -53,6 +58,8 @@ class ReleasePolicy:
     rounding_base: int
     interval_width: int
     dominance_share: float
+    dominance_share_of_two: float
+    p_percent: float
     difference_threshold: int
     hidden_mark: str
     not_additive_mark: str
@@ -76,6 +83,10 @@ class ReleasePolicy:
     def round(self, count: int) -> int:
         """`count` to the nearest multiple of the base (R2); the base is odd, so there is always a nearest."""
         return (count + self.slack) // self.rounding_base * self.rounding_base
+
+    def round_all(self, counts: Ints) -> Ints:
+        """`round` for an array."""
+        return (counts + self.slack) // self.rounding_base * self.rounding_base
 
 
 def load(path: Path | None = None) -> ReleasePolicy:
@@ -113,7 +124,11 @@ def _read(told: dict[str, Any]) -> ReleasePolicy:
 def _dimension(name: str, part: dict[str, Any]) -> Dimension:
     lists = {field: tuple(part.get(field, ())) for field in ("categories", "sensitive", "rate")}
     return Dimension(
-        name, pattern=part.get("pattern", ""), families_may_repeat=bool(part.get("families_may_repeat")), **lists
+        name,
+        pattern=part.get("pattern", ""),
+        families_may_repeat=bool(part.get("families_may_repeat")),
+        groups={group: tuple(inside) for group, inside in part.get("groups", {}).items()},
+        **lists,
     )
 
 

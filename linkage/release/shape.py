@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+import numpy as np
 import polars as pl
 
-from linkage.release import lattice
+from linkage.release import findings, lattice
+from linkage.release.axes import Ints
 from linkage.release.findings import Finding
-from linkage.release.lattice import Grid, Key
+from linkage.release.lattice import Grid
 from linkage.release.rules import MEASURES, OUTCOME, ReleasePolicy
-from linkage.release.tables import LARGEST, ReleaseSpec
+from linkage.release.tables import CONTRIBUTIONS, ReleaseSpec
 
 RATE = "rate"
 _EXTREMES = ("min", "max", "minimum", "maximum", "median", "largest", "smallest", "range", "percentile", "quantile")
@@ -47,37 +47,58 @@ def scan(frame: pl.DataFrame, policy: ReleasePolicy) -> list[Finding]:
     return found
 
 
-def read_grid(frame: pl.DataFrame, spec: ReleaseSpec, policy: ReleasePolicy) -> Grid:
-    """The table as cells. A combination without a row counts nobody. Call it on a frame that `check_shape` passed.
+def read_grid(frame: pl.DataFrame, spec: ReleaseSpec, policy: ReleasePolicy) -> tuple[Grid, list[Finding]]:
+    """The table as cells, and totals in it that have no place (R2). Call it on a frame that `check_shape` passed.
 
-    Totals are taken over where the frame has them; `check` compares them with the sums.
+    A combination without a row counts nobody. Totals are taken over where the frame has them; `check` compares them
+    with the sums.
     """
     dimensions = policy.shapes[spec.shape]
-    present = {name: set(frame[name].cast(pl.String).to_list()) - {policy.total} for name in dimensions}
-    cells = lattice.build(dimensions, present, policy)
-    shown: dict[str, dict[Key, int | None]] = {measure: {} for measure in MEASURES}
-    hidden: set[Key] = set()
-    marks = (policy.hidden_mark, policy.not_additive_mark)
     told = frame.select(pl.col(*dimensions, *MEASURES).cast(pl.String))
-    for row in told.iter_rows(named=True):
-        key: Key = tuple(None if row[name] == policy.total else row[name] for name in dimensions)
-        if policy.hidden_mark in (row[measure] for measure in MEASURES):
-            hidden.add(key)
-        for measure in MEASURES:
-            shown[measure][key] = None if row[measure] in marks else int(row[measure])
-    for key in cells.interior:
-        for measure in MEASURES:
-            shown[measure].setdefault(key, 0)
-    return Grid(spec, cells, shown, frozenset(hidden))
+    laid = lattice.lay_out(dimensions, {name: set(told[name].unique()) for name in dimensions}, policy)
+    places = [
+        told[axis.name].replace_strict(
+            axis.labels, range(len(axis.labels)), default=lattice.NOTHING, return_dtype=pl.Int64
+        )
+        for axis in laid.axes
+    ]
+    index = np.column_stack([place.to_numpy() for place in places])
+    here = (index != lattice.NOTHING).all(axis=1)
+    cells = tuple(index[here].T)
+    hidden = np.zeros(laid.shape, dtype=bool)
+    given = np.zeros(laid.shape, dtype=bool)
+    given[cells] = True
+    marked = told.select(pl.any_horizontal(pl.col(*MEASURES) == policy.hidden_mark)).to_series().to_numpy()
+    hidden[cells] = marked[here]
+    found = [Finding("R2", "total_not_declared", row=int(row) + 1) for row in np.flatnonzero(~here)]
+    shown: dict[str, Ints] = {}
+    for measure in MEASURES:
+        values = told[measure].cast(pl.Int64, strict=False).fill_null(lattice.NOTHING).to_numpy()
+        shown[measure] = np.full(laid.shape, lattice.NOTHING)
+        shown[measure][cells] = values[here]
+        inside = shown[measure][laid.leaf_block]
+        inside[~given[laid.leaf_block]] = 0
+        extra = ~laid.has(measure) & (shown[measure] != lattice.NOTHING)
+        found += findings.at_all(laid, extra, "R2", "total_not_declared")
+    return Grid(spec, laid, shown, hidden), found
 
 
-def largest_families(frame: pl.DataFrame, spec: ReleaseSpec, policy: ReleasePolicy) -> Mapping[Key, int]:
-    """People of the family that gives most to each cell, where the raw table says so (R2, dominance)."""
-    if LARGEST not in frame.columns:
-        return {}
-    dimensions = policy.shapes[spec.shape]
-    told = frame.select(pl.col(*dimensions).cast(pl.String), pl.col(LARGEST).cast(pl.Int64))
-    return {tuple(row[:-1]): row[-1] for row in told.iter_rows()}
+def contributions(frame: pl.DataFrame, grid: Grid) -> dict[str, Ints]:
+    """People of the families that give most to each cell, where the raw table says so (R2, dominance)."""
+    axes = grid.lattice.axes
+    index = [
+        frame[axis.name]
+        .cast(pl.String)
+        .replace_strict(axis.labels, range(len(axis.labels)), return_dtype=pl.Int64)
+        .to_numpy()
+        for axis in axes
+    ]
+    found = {}
+    for name in (name for name in CONTRIBUTIONS if name in frame.columns):
+        out = np.zeros(grid.lattice.shape, dtype=np.int64)
+        out[tuple(index)] = frame[name].cast(pl.Int64).to_numpy()
+        found[name] = out[grid.lattice.leaf_block]
+    return found
 
 
 def _check_spec(spec: ReleaseSpec, policy: ReleasePolicy) -> list[Finding]:
@@ -90,7 +111,7 @@ def _check_spec(spec: ReleaseSpec, policy: ReleasePolicy) -> list[Finding]:
 
 
 def _check_columns(frame: pl.DataFrame, dimensions: tuple[str, ...]) -> list[Finding]:
-    allowed = {*dimensions, *MEASURES, LARGEST, RATE}
+    allowed = {*dimensions, *MEASURES, *CONTRIBUTIONS, RATE}
     found: list[Finding] = []
     for number, column in enumerate(frame.columns, start=1):
         if column in allowed:
@@ -112,14 +133,11 @@ def _check_cells(frame: pl.DataFrame, spec: ReleaseSpec, policy: ReleasePolicy) 
     for name in dimensions:
         allowed = policy.dimensions[name]
         column = frame[name].cast(pl.String).fill_null("")
-        known = [part == policy.total or allowed.allows(part) for part in column]
-        found += [
-            Finding("R1", "category_not_declared", row=row, column=name)
-            for row, fits in enumerate(known, start=1)
-            if not fits
-        ]
+        known = [part for part in column.unique() if part == policy.total or allowed.allows(part)]
+        rows = (~column.is_in(known)).arg_true()
+        found += [Finding("R1", "category_not_declared", row=row + 1, column=name) for row in rows]
     marks = [policy.hidden_mark, policy.not_additive_mark]
-    counted = [*MEASURES, LARGEST] if LARGEST in frame.columns else [*MEASURES]
+    counted = [*MEASURES, *(name for name in CONTRIBUTIONS if name in frame.columns)]
     for name in counted:
         text = frame[name].cast(pl.String).fill_null("")
         fits = text.str.contains(r"^\d{1,9}$") | (text.is_in(marks) if name in MEASURES else pl.Series([False]))

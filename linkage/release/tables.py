@@ -14,7 +14,9 @@ from linkage.evaluation.deidentify import Research
 from linkage.release import rules
 from linkage.release.rules import OUTCOME, Outcome, ReleasePolicy
 
-LARGEST = "largest_family"  # people of the family that gives most to the cell; read for dominance, never released
+# People of the families that give most and second most to a cell: read for dominance, never released.
+LARGEST, SECOND = "largest_family", "second_family"
+CONTRIBUTIONS = (LARGEST, SECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class ReleaseSpec:
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table and its spec. `frame` has the shape's dimensions, `individuals` and `families`, and may have
-    `largest_family` (raw tables) or `rate` (protected ones)."""
+    `largest_family` and `second_family` (raw tables) or `rate` (protected ones)."""
 
     spec: ReleaseSpec
     frame: pl.DataFrame
@@ -86,7 +88,7 @@ def authority_tables(research: Research | pl.DataFrame, policy: ReleasePolicy | 
 
 
 def count(people: pl.DataFrame, dimensions: tuple[str, ...]) -> pl.DataFrame:
-    """People and families in each cell: `dimensions`, `individuals`, `families`, `largest_family`, sorted."""
+    """People and families in each cell: `dimensions`, the two measures, `largest_family`, `second_family`, sorted."""
     return (
         people.group_by(*dimensions, "research_family")
         .agg(pl.col("research_id").n_unique().alias("members"))
@@ -95,6 +97,7 @@ def count(people: pl.DataFrame, dimensions: tuple[str, ...]) -> pl.DataFrame:
             pl.col("members").sum().cast(pl.Int64).alias("individuals"),
             pl.len().cast(pl.Int64).alias("families"),
             pl.col("members").max().cast(pl.Int64).alias(LARGEST),
+            pl.col("members").sort(descending=True).slice(1, 1).sum().cast(pl.Int64).alias(SECOND),
         )
         .sort(dimensions)
     )

@@ -43,6 +43,8 @@ def policy_of(principal: Principal) -> str:
     if principal.holds_root_key:
         rights[f"transit/keys/{ROOT_KEYS}"] = ["create", "read", "update", "delete"]
         rights[f"transit/hmac/{ROOT_KEYS}"] = ["create", "update"]
+    if principal.takes_snapshots:
+        rights["sys/storage/raft/snapshot"] = ["read"]
     return json.dumps({"path": {path: {"capabilities": can} for path, can in rights.items()}}, indent=1)
 
 

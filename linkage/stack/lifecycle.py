@@ -20,6 +20,7 @@ from linkage.settings import REPOSITORY
 from linkage.stack import airflow, bao, leftovers, ports, postgres, weed
 from linkage.stack.layout import MARK, Layout
 from linkage.stack.lock import held
+from linkage.stack.register_roles import role_of
 from linkage.stack.secrets import UI_USERS, Secrets, write_private
 from linkage.stack.supervision import AIRFLOW, BASE, Service, Supervisor, render
 
@@ -86,18 +87,27 @@ class _Stack:
             users={user: told[f"password_{user}"] for user in UI_USERS},
         )
 
+    def register_of(self, holder: str) -> str:
+        """The register as one holder sees it: its own rows (N3)."""
+        role = role_of(holder)
+        return postgres.url(self.ports, role, self.secrets.stack[f"{role}_password"], "linkage")
+
     def write_settings(self) -> None:
         """`stack.env`, which `linkage.settings` reads, and Airflow's env file."""
-        at = self.addresses()
+        at, site = self.addresses(), os.environ.get("LINKAGE_SITE", "all")
         values = {
             "LINKAGE_HOME": str(self.layout.home),
-            "LINKAGE_SITE": os.environ.get("LINKAGE_SITE", "all"),
+            "LINKAGE_SITE": site,
             "LINKAGE_CLOCK": self.clock,
-            "LINKAGE_REGISTER_URL": at.register_url,
+            "LINKAGE_REGISTER_URL": at.register_url if site == "all" else self.register_of(site),
             "LINKAGE_S3_ENDPOINT": at.s3_endpoint,
             "LINKAGE_S3_REGION": "eu-west-2",
             "LINKAGE_KEYS_URL": at.keys_url,
             "LINKAGE_WEED_MASTER_URL": at.weed_master_url,
+            "LINKAGE_DERIVED_PATHS": f"{self.layout.logs}:{self.layout.airflow / 'logs'}",
+            "LINKAGE_DERIVED_DATABASE_URL": postgres.url(
+                self.ports, "airflow", self.secrets.stack["airflow_db_password"], "airflow"
+            ),
         }
         # Which programme, by which policy files, is the caller's choice, and every service's.
         values |= {name: os.environ[name] for name in ("LINKAGE_PROGRAMME", "LINKAGE_POLICY_DIR") if name in os.environ}
@@ -153,8 +163,7 @@ class _Stack:
         postgres.initialise(self.layout, password)
         self.supervisor.start("postgres")
         self.supervisor.await_ready("postgres", lambda: postgres.answers("127.0.0.1", port, password))
-        roles = {"linkage": told["register_password"], "airflow": told["airflow_db_password"]}
-        postgres.bootstrap("127.0.0.1", port, password, roles)
+        postgres.bootstrap("127.0.0.1", port, password, postgres.role_passwords(told))
         self.tell("PostgreSQL is up")
         then()
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from linkage.errors import DependencyUnreachable
+from linkage.stack import register_roles
 from linkage.stack.layout import Layout
+from linkage.stack.register_roles import role_names
 
 SUPERUSER = "stack"
 DATABASES: tuple[str, ...] = ("linkage", "airflow")
@@ -131,7 +133,10 @@ def answers(host: str, port: int, password: str) -> bool:
 
 
 def bootstrap(host: str, port: int, password: str, role_passwords: Mapping[str, str]) -> None:
-    """Roles and databases of DATABASES, each database owned by the role of its name. Idempotent."""
+    """Roles and databases of DATABASES, each database owned by the role of its name; the register's role of each holder.
+
+    Idempotent. The register's schema is brought up to date, for the holders' roles see their rows of its tables (N3).
+    """
     from psycopg2 import sql
 
     connection = _connect(host, port, password)
@@ -141,19 +146,37 @@ def bootstrap(host: str, port: int, password: str, role_passwords: Mapping[str, 
         roles = {row[0] for row in cursor.fetchall()}
         cursor.execute("SELECT datname FROM pg_database")
         databases = {row[0] for row in cursor.fetchall()}
-        for name in DATABASES:
+        for name in (*DATABASES, *role_names()):
             verb = sql.SQL("ALTER" if name in roles else "CREATE")
             cursor.execute(
                 sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
                     verb, sql.Identifier(name), sql.Literal(role_passwords[name])
                 )
             )
+        for name in DATABASES:
             if name not in databases:
                 cursor.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(name)))
             cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+        for name in role_names():
+            cursor.execute(sql.SQL("GRANT CONNECT ON DATABASE linkage TO {}").format(sql.Identifier(name)))
         # Airflow commits many times a second and its state is never a register; the register keeps full durability.
         cursor.execute("ALTER ROLE airflow SET synchronous_commit = off")
     connection.close()
+    _share_register(f"postgresql+psycopg2://linkage:{role_passwords['linkage']}@{host}:{port}/linkage")
+
+
+def _share_register(url: str) -> None:
+    from linkage.custody.register import Register
+
+    engine = Register.open(url).engine
+    register_roles.apply(engine)
+    engine.dispose()
+
+
+def role_passwords(told: Mapping[str, str]) -> dict[str, str]:
+    """The passwords of the roles `bootstrap` makes, from `stack.json`."""
+    own = {"linkage": told["register_password"], "airflow": told["airflow_db_password"]}
+    return own | {role: told[f"{role}_password"] for role in role_names()}
 
 
 def _connect(host: str, port: int, password: str) -> Any:

@@ -1,7 +1,8 @@
 """Who may touch which store: the one table behind S3 identities, key policies and credentials (N3, N13, N14).
 
 A *principal* is a credential. Each store has one of its own name; each holder has a `verifier-<holder>` that can look
-and fail to decrypt, never read or write (D7); `witness` alone writes ledger checkpoints (D11).
+and fail to decrypt, never read or write (D7); `witness` alone writes ledger checkpoints (D11); `key-operator` alone takes
+snapshots of the key service, and can do nothing else there.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ RELAYED: dict[str, tuple[str, ...]] = {"authority": ("dwp", "moj", "dfe")}
 STORES: tuple[str, ...] = tuple(SENDS)
 WITNESS = "witness"
 WITNESS_BUCKET = "ledger-witness"
+KEY_OPERATOR = "key-operator"
 
 
 def holder_of(store: str) -> str:
@@ -47,6 +49,7 @@ class Principal:
     delivers_to: tuple[str, ...] = ()
     wraps_for: tuple[str, ...] = ()
     holds_root_key: bool = False
+    takes_snapshots: bool = False
 
     @property
     def signing_key(self) -> str:
@@ -70,7 +73,7 @@ def buckets_of(store: str) -> tuple[str, str]:
 
 
 def all_principals() -> tuple[Principal, ...]:
-    """Every principal of a whole deployment: stores, verifiers, the witness."""
+    """Every principal of a whole deployment: stores, verifiers, the witness, the key service's operator."""
     stores = tuple(
         Principal(
             store,
@@ -85,4 +88,4 @@ def all_principals() -> tuple[Principal, ...]:
         Principal(f"verifier-{holder}", verifies=tuple(s for s in STORES if holder_of(s) == holder))
         for holder in HOLDERS
     )
-    return (*stores, *verifiers, Principal(WITNESS))
+    return (*stores, *verifiers, Principal(WITNESS), Principal(KEY_OPERATOR, takes_snapshots=True))

@@ -44,8 +44,7 @@ def provision(home: Path) -> None:
     told = secrets.stack
     host, s3, keys = os.environ["POSTGRES_HOST"], os.environ["LINKAGE_S3_ENDPOINT"], os.environ["LINKAGE_KEYS_URL"]
     _await("PostgreSQL", lambda: postgres.answers(host, 5432, told["postgres_password"]))
-    roles = {"linkage": told["register_password"], "airflow": told["airflow_db_password"]}
-    postgres.bootstrap(host, 5432, told["postgres_password"], roles)
+    postgres.bootstrap(host, 5432, told["postgres_password"], postgres.role_passwords(told))
     _await("SeaweedFS", lambda: weed.answers(s3))
     weed.bootstrap(s3, secrets)
     _await("OpenBao", lambda: bao.health(keys) in (200, 501))

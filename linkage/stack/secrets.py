@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from linkage.stack.principals import all_principals
+from linkage.stack.register_roles import role_names
 
 UI_USERS: tuple[str, ...] = ("engineer", "governance", "approver")
 
@@ -32,6 +33,7 @@ _MAKERS: dict[str, Callable[[], str]] = {
     "postgres_password": _text,
     "register_password": _text,
     "airflow_db_password": _text,
+    **{f"{role}_password": _text for role in role_names()},
     "fernet_key": _key32,
     "api_secret_key": _long,
     "jwt_secret": _long,

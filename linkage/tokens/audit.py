@@ -1,28 +1,32 @@
-"""What a token file leaks before it leaves its holder: who shares a token, what a frequency attack could place."""
+"""What a token file leaks before it leaves its holder: who shares a token, and whom a frequency attack names."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from linkage.errors import FlowRefused
 from linkage.tokens import rules
+from linkage.tokens.attack import NAMES, Attack, Known, attack
 from linkage.tokens.rules import Kind, LeakageBudget
 
-_APART = 2.0  # standard deviations of a count (Poisson) by which a frequency stands out from its neighbours
+ATTACKED: Final = 100_000  # people of a larger file on whom the attack is tried: half of them known, half attacked
 
 
 @dataclass(frozen=True)
 class KeyLeakage:
-    """One match-key's leakage: people with a token, most people behind one token, and shares of people (0 to 1)."""
+    """One match-key's leakage: people with a token, most people behind one token, and shares of people (0 to 1).
+
+    `named_share` is the share of people whom the attack (attack.py) names by this match-key; null when none was tried.
+    """
 
     match_key: str
     people: int
     highest_people: int
     shared_share: float
-    attack_share: float
+    named_share: float | None
 
 
 @dataclass(frozen=True)
@@ -31,32 +35,84 @@ class LeakageReport:
 
     keys: tuple[KeyLeakage, ...]
     budget: LeakageBudget
+    attack: Attack | None = None
 
     def over_budget(self) -> list[tuple[str, str]]:
         """Match-keys over budget, each with the measure that is."""
         return [(key.match_key, measure) for key in self.keys for measure in self._over(key)]
 
     def require_within_budget(self) -> None:
-        """Raise FlowRefused (N3) naming the first match-key over budget and the measure, and no value."""
+        """Raise FlowRefused (N3) naming the match-keys over budget and the measure of the first, and no value."""
         over = self.over_budget()
         if over:
             name, measure = over[0]
-            raise FlowRefused("N3", f"match-key {name} leaks more than its budget ({measure}); {len(over)} in all")
+            others = sorted({other for other, _ in over[1:]} - {name})
+            also = f"; so do {', '.join(others)}" if others else ""
+            raise FlowRefused("N3", f"match-key {name} leaks more than its budget ({measure}){also}")
+        if self.attack is not None and self._names_too_many(self.attack.named_share):
+            raise FlowRefused("N3", "all match-keys together leak more than their budget (named_share)")
 
     def rows(self) -> list[dict[str, Any]]:
         """The report as plain rows, for JSON and tables."""
         return [vars(key) | {"over": self._over(key)} for key in self.keys]
 
     def _over(self, key: KeyLeakage) -> list[str]:
-        few = self.budget.few_people
         found = []
         if key.highest_people > self.budget.highest_people:
             found.append("highest_people")
-        if key.shared_share > self.budget.shared_share and key.shared_share * key.people > few:
+        if key.shared_share > self.budget.shared_share and key.shared_share * key.people > self.budget.few_people:
             found.append("shared_share")
-        if key.attack_share > self.budget.attack_share and key.attack_share * key.people > few:
-            found.append("attack_share")
+        if key.named_share is not None and self._names_too_many(key.named_share):
+            found.append("named_share")
         return found
+
+    def _names_too_many(self, share: float) -> bool:
+        """What the file adds to what anybody gets right who calls everyone by the commonest name."""
+        if self.attack is None:
+            return False
+        added = share - self.attack.chance
+        return added > self.budget.named_share and added * self.attack.people > self.budget.few_people
+
+
+class Audit:
+    """Measures a token file match-key by match-key, so that the whole need not be in memory. It is pure.
+
+    `names` (record_id, forename, surname: the standard ones) lets it try the frequency attack as well: half of the
+    people are known to the attacker by name, the other half are attacked.
+    """
+
+    def __init__(self, budget: LeakageBudget, names: pl.DataFrame | None = None) -> None:
+        self._budget = budget
+        self._names: pl.DataFrame | None = None
+        if names is not None:
+            drawn = names.select("record_id", *NAMES, draw=pl.col("record_id").hash(seed=0)).bottom_k(
+                ATTACKED, by="draw"
+            )
+            self._names = drawn.select("record_id", *NAMES, known=pl.col("draw") % 2 == 0)
+        self._measured: list[tuple[str, int, int, float]] = []
+        self._seen: list[pl.DataFrame] = []
+
+    def take(self, tokens: pl.DataFrame) -> pl.DataFrame:
+        """Take in tokens (record_id, match_key, person_token), all there are of the match-keys among them; give them on."""
+        self._measured += _measured(tokens)
+        if self._names is not None:
+            self._seen.append(tokens.join(self._names.select("record_id"), on="record_id", how="semi"))
+        return tokens
+
+    def report(self) -> LeakageReport:
+        """What was measured, against the budget."""
+        tried = self._attack()
+        named = tried.by_key if tried else {}
+        keys = tuple(KeyLeakage(*one, named.get(one[0], 0.0 if tried else None)) for one in sorted(self._measured))
+        return LeakageReport(keys, self._budget, tried)
+
+    def _attack(self) -> Attack | None:
+        if self._names is None or not self._seen:
+            return None
+        tokens = pl.concat(self._seen)
+        known, others = (self._names.filter(pl.col("known") == half).drop("known") for half in (True, False))
+        mine, theirs = (tokens.join(half.select("record_id"), on="record_id", how="semi") for half in (others, known))
+        return attack(mine, others, Known(theirs, known))
 
 
 def budget_for(kind: Kind) -> LeakageBudget:
@@ -64,49 +120,24 @@ def budget_for(kind: Kind) -> LeakageBudget:
     return rules.load().budgets[kind]
 
 
-def audit(tokens: pl.DataFrame, budget: LeakageBudget) -> LeakageReport:
-    """Measure a token frame (record_id, match_key, person_token) per match-key. It is pure: refusing is a second step.
+def audit(tokens: pl.DataFrame, budget: LeakageBudget, names: pl.DataFrame | None = None) -> LeakageReport:
+    """Measure a whole token frame: see Audit. Refusing is a second step."""
+    measuring = Audit(budget, names)
+    measuring.take(tokens)
+    return measuring.report()
 
-    `attack_share` is the share of people whose token's frequency stands so clearly apart from the next commoner and
-    next rarer one that an attacker who knows public name counts could tell which value it is: ranks, not values, leak.
-    """
-    held = (
-        tokens.lazy()
-        .with_columns(pl.col("match_key").cast(pl.String))
-        .group_by("match_key", "person_token")
-        .agg(held=pl.col("record_id").n_unique().cast(pl.Int64), people=pl.col("record_id").unique())
+
+def _measured(tokens: pl.DataFrame) -> list[tuple[str, int, int, float]]:
+    """Per match-key: its name, people, most people behind one token, share of people with a token someone else has."""
+    held = tokens.select("record_id", "match_key", held=pl.len().over("match_key", "person_token"))
+    people = held.group_by("match_key", "record_id").agg(pl.col("held").max())
+    told = people.group_by("match_key").agg(
+        people=pl.len(), highest=pl.col("held").max(), shared=(pl.col("held") > 1).mean()
     )
-    counts = held.select("match_key", "held").sort("match_key", "held")
-    apart = _APART * pl.col("held").cast(pl.Float64).sqrt()
-    gap_below = (pl.col("held") - pl.col("held").shift(1).over("match_key")).fill_null(0)
-    gap_above = (pl.col("held").shift(-1).over("match_key") - pl.col("held")).fill_null(2**40)
-    placed = counts.with_columns(placed=(gap_below > apart) & (gap_above > apart))
-    measured = placed.group_by("match_key").agg(
-        highest_people=pl.col("held").max(), attacked=pl.col("held").filter(pl.col("placed")).sum()
-    )
-    sharing = (
-        held.explode("people")
-        .group_by("match_key", "people")
-        .agg(shared=(pl.col("held") > 1).any())
-        .group_by("match_key")
-        .agg(people=pl.len(), shared=pl.col("shared").sum())
-    )
-    told = measured.join(sharing, on="match_key").sort("match_key").collect()
-    return LeakageReport(
-        tuple(
-            KeyLeakage(
-                row["match_key"],
-                row["people"],
-                row["highest_people"],
-                row["shared"] / row["people"],
-                min(1.0, row["attacked"] / row["people"]),
-            )
-            for row in told.iter_rows(named=True)
-        ),
-        budget,
-    )
+    rows = told.select(pl.col("match_key").cast(pl.String), "people", "highest", "shared").iter_rows()
+    return [(str(name), int(count), int(highest), float(shared)) for name, count, highest, shared in rows]
 
 
 def drop_over_frequent(tokens: pl.DataFrame, cap: int) -> pl.DataFrame:
     """The tokens that at most `cap` people hold: a common one says little about a person and much about a group."""
-    return tokens.filter(pl.col("record_id").n_unique().over("match_key", "person_token") <= cap)
+    return tokens.filter(pl.len().over("match_key", "person_token") <= cap)

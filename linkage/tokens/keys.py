@@ -14,6 +14,9 @@ from linkage.tokens.rules import Kind
 LENGTH: Final = 32
 # 32 random bytes hold 30 different values on average; fewer than 20 happens once in some 10^8 draws.
 _DIFFERENT: Final = 20
+# The root behind linkage/tokens/token_vectors.json: everybody has it, so a file that holds it or its child is no key.
+PUBLISHED_ROOT: Final = bytes.fromhex("d3a07c1e94f25b6840e9137db8562fca0f81e4963b5ad72cc6487f10a92e53bd")
+PUBLISHED_FOR: Final = ("token-vectors", "dwp", 1)  # programme, recipient, version
 _MARKS: Final = (b"test", b"secret", b"default", b"changeme", b"password", b"example")
 
 
@@ -38,15 +41,17 @@ class LinkageKey:
     def from_file(cls, path: Path) -> LinkageKey:
         """The key in a file of 64 hexadecimal characters that only its owner may read. Raises Misuse."""
         try:
-            mode, text = path.stat().st_mode, path.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError):
+            mode = path.stat().st_mode
+            if mode & 0o077:
+                raise Misuse("the key file may be read by others: set its mode to 600")
+            key = cls(bytes.fromhex(path.read_text(encoding="ascii").strip()))
+        except OSError:
             raise Misuse("the key file cannot be read") from None
-        if mode & 0o077:
-            raise Misuse("the key file may be read by others: set its mode to 600")
-        try:
-            return cls(bytes.fromhex(text))
         except ValueError:
             raise Misuse("the key file does not hold 64 hexadecimal characters") from None
+        if key.__bytes in (PUBLISHED_ROOT, published_key().__bytes):
+            raise Misuse("this is the key of the published test vectors: everybody has it")
+        return key
 
     def write(self, path: Path) -> None:
         """Hand the key over in a new file that only its owner may read. Raises Misuse when the file exists."""
@@ -96,6 +101,11 @@ def expand(prk_hmac: Callable[[bytes], bytes], info: bytes) -> bytes:
 def recipient_key(prk_hmac: Callable[[bytes], bytes], programme: str, recipient: str, version: int = 1) -> LinkageKey:
     """The one key a recipient is given: HKDF-Expand, info = programme|recipient|version. Tokens of two do not join."""
     return LinkageKey(expand(prk_hmac, _info(programme, recipient, str(version))))
+
+
+def published_key() -> LinkageKey:
+    """The key of the published test vectors."""
+    return recipient_key(lambda info: hmac.digest(PUBLISHED_ROOT, info, "sha256"), *PUBLISHED_FOR)
 
 
 def _info(*parts: str) -> bytes:

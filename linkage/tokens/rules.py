@@ -38,6 +38,16 @@ class MatchKey:
 
 
 @dataclass(frozen=True)
+class Given:
+    """Figures for pairs that agree on another component already: strangers of one postcode may share the street."""
+
+    component: str
+    m: tuple[float, ...]
+    u: tuple[float, ...]
+    differs: float
+
+
+@dataclass(frozen=True)
 class Component:
     """An identifier as evidence: its levels of agreement, best first, with the m and u figures to start from."""
 
@@ -46,6 +56,7 @@ class Component:
     m: tuple[float, ...]
     u: tuple[float, ...]
     differs: float
+    given: Given | None = None
 
 
 @dataclass(frozen=True)
@@ -54,8 +65,16 @@ class LeakageBudget:
 
     highest_people: int
     shared_share: float
-    attack_share: float
+    named_share: float
     few_people: int
+
+
+@dataclass(frozen=True)
+class Padding:
+    """How many tokens everybody shows in a file that leaves: by part, multiplied within a match-key, at most `most`."""
+
+    parts: dict[str, int]
+    most: int
 
 
 @dataclass(frozen=True)
@@ -63,6 +82,8 @@ class Join:
     """When a token is too common to propose pairs, and when too common to leave its holder (people)."""
 
     candidate_cap: int
+    pairs_per_person: float
+    least_pairs: int
     drop_over_frequent: int
 
 
@@ -75,7 +96,9 @@ class Decide:
     margin_bits: float
     em_rounds: int
     prior_pairs: float
-    prior_draws: float
+    prior_coincidences: float
+    sampled_pairs: int
+    sampled_people: int
     rare_bits: float
     household_pairs: float
     household_people: int
@@ -88,8 +111,10 @@ class Rules:
     version: int
     match_keys: tuple[MatchKey, ...]
     components: tuple[Component, ...]
-    blocks: tuple[tuple[str, str], ...]
+    settling: tuple[tuple[str, ...], ...]
+    blocks: tuple[tuple[str, ...], ...]
     budgets: dict[str, LeakageBudget]
+    padding: Padding
     recipients: dict[str, tuple[str, ...]]
     join: Join
     decide: Decide
@@ -138,8 +163,10 @@ def _rules(told: dict[str, Any]) -> Rules:
         version=int(told["version"]),
         match_keys=(*compound, *field),
         components=tuple(_component(name, one) for name, one in told["component"].items()),
-        blocks=tuple((field_key(one), field_key(other)) for one, other in told["field"]["blocks"]),
+        settling=tuple(tuple(map(field_key, block)) for block in told["field"]["settling"]),
+        blocks=tuple(tuple(map(field_key, block)) for block in told["field"]["blocks"]),
         budgets={kind: LeakageBudget(**budget) for kind, budget in told["leakage"].items()},
+        padding=Padding(**told["padding"]),
         recipients={kind: tuple(names) for kind, names in told["recipients"].items()},
         join=Join(**told["join"]),
         decide=Decide(**told["decide"]),
@@ -159,4 +186,12 @@ def _component(name: str, told: dict[str, Any]) -> Component:
         tuple(float(level["m"]) for level in levels),
         tuple(float(level["u"]) for level in levels),
         float(told["differs"]),
+        _given(told["given"], len(levels)) if "given" in told else None,
     )
+
+
+def _given(told: dict[str, Any], levels: int) -> Given:
+    m, u = (tuple(float(figure) for figure in told[name]) for name in ("m", "u"))
+    if len(m) != levels or len(u) != levels:
+        raise ValueError("`given` needs one m and one u for each level")
+    return Given(told["component"], m, u, float(told["differs"]))

@@ -113,7 +113,11 @@ def _real(request, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
         connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
     join = "&" if "?" in os.environ["LINKAGE_REGISTER_URL"] else "?"
     url = f"{os.environ['LINKAGE_REGISTER_URL']}{join}options=-csearch_path%3D{schema}"
+    monkeypatch.setenv("PLAIN_REGISTER_URL", os.environ["LINKAGE_REGISTER_URL"])
     monkeypatch.setenv("LINKAGE_REGISTER_URL", url)
+    # A vacuum takes seconds: only tests of it ask for one.
+    monkeypatch.setenv("KEPT_WEED_MASTER_URL", os.environ["LINKAGE_WEED_MASTER_URL"])
+    monkeypatch.setenv("LINKAGE_WEED_MASTER_URL", "")
     clock.set_simulated(clock.at(date(2022, 10, 3), 9))
     _empty()
     yield House(Register.open(), real=True)

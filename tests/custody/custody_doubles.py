@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from linkage.custody.keys import KeyGone, verify_with
+from linkage.custody.keys import KeyGone, signed_bytes, verify_with
 from linkage.custody.objects import Purged, Version
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused
 
@@ -40,9 +40,9 @@ class World:
         """The key service as a principal."""
         return Keys(self, principal)
 
-    def objects(self, principal: str) -> Objects:
-        """The object store as a principal."""
-        return Objects(self, principal)
+    def objects(self, principal: str, place: str = "primary") -> Objects:
+        """The object store (or a replica of it) as a principal."""
+        return Objects(self, principal, place)
 
 
 class Keys:
@@ -50,6 +50,15 @@ class Keys:
 
     def __init__(self, world: World, principal: str) -> None:
         self.world, self.principal = world, principal
+
+    def make_kek(self, kek: str) -> None:
+        pass
+
+    def create_key(self, name: str, kind: str) -> None:
+        pass
+
+    def remains(self, name: str) -> str | None:
+        return None
 
     def wrap(self, kek: str, plaintext: bytes, bound_to: str) -> str:
         self._up()
@@ -80,7 +89,7 @@ class Keys:
         self._up()
         if name != f"sign-{self.principal}":
             raise FlowRefused("N11", f"'{self.principal}' has no right to do that with key {name}")
-        return self.world.signing.setdefault(name, Ed25519PrivateKey.generate()).sign(message)
+        return self.world.signing.setdefault(name, Ed25519PrivateKey.generate()).sign(signed_bytes(message))
 
     def public_key(self, name: str) -> bytes:
         return self.world.signing.setdefault(name, Ed25519PrivateKey.generate()).public_key().public_bytes_raw()
@@ -103,43 +112,58 @@ class Keys:
 class Objects:
     """See linkage.custody.objects.ObjectStore."""
 
-    def __init__(self, world: World, principal: str) -> None:
-        self.world, self.principal = world, principal
+    def __init__(self, world: World, principal: str, place: str) -> None:
+        self.world, self.principal, self.place = world, principal, place
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
         self._up()
         version = Version(key, secrets.token_hex(8), False, len(body), datetime.now(UTC))
-        self.world.buckets.setdefault(bucket, []).append(Stored(version, bytes(body)))
+        self.world.buckets.setdefault(self._at(bucket), []).append(Stored(version, bytes(body)))
 
     def get(self, bucket: str, key: str, version_id: str | None = None) -> bytes:
         self._up()
         if self.principal.startswith("verifier-"):
             raise FlowRefused("N11", "a verifier reads nothing")
-        for stored in reversed(self.world.buckets.get(bucket, [])):
+        for stored in reversed(self.world.buckets.get(self._at(bucket), [])):
             if stored.version.key == key and version_id in (None, stored.version.version_id):
                 return stored.body
         raise CheckFailed(f"the object store refused a request in {bucket}: NoSuchKey")
 
     def versions(self, bucket: str, prefix: str = "") -> list[Version]:
         self._up()
-        return [one.version for one in self.world.buckets.get(bucket, []) if one.version.key.startswith(prefix)]
+        return [
+            one.version for one in self.world.buckets.get(self._at(bucket), []) if one.version.key.startswith(prefix)
+        ]
 
     def uploads(self, bucket: str, prefix: str = "") -> list[tuple[str, str]]:
-        return [one for one in self.world.pending.get(bucket, []) if one[0].startswith(prefix)]
+        return [one for one in self.world.pending.get(self._at(bucket), []) if one[0].startswith(prefix)]
 
     def copies(self, bucket: str, prefix: str) -> int:
-        return len(self.versions(bucket, prefix)) + len(self.uploads(bucket, prefix))
+        return self.inventory(bucket, prefix).all
+
+    def inventory(self, bucket: str, prefix: str) -> Purged:
+        found = self.versions(bucket, prefix)
+        markers = sum(one.marker for one in found)
+        return Purged(len(found) - markers, markers, len(self.uploads(bucket, prefix)))
 
     def purge(self, bucket: str, prefix: str) -> Purged:
         self._up()
         found, uploads = self.versions(bucket, prefix), self.uploads(bucket, prefix)
         if not self.world.deaf_to_deletion:
-            kept = [one for one in self.world.buckets.get(bucket, []) if not one.version.key.startswith(prefix)]
-            self.world.buckets[bucket] = kept
-            self.world.pending[bucket] = [one for one in self.world.pending.get(bucket, []) if one not in uploads]
+            kept = [
+                one for one in self.world.buckets.get(self._at(bucket), []) if not one.version.key.startswith(prefix)
+            ]
+            self.world.buckets[self._at(bucket)] = kept
+            self.world.pending[self._at(bucket)] = [
+                one for one in self.world.pending.get(self._at(bucket), []) if one not in uploads
+            ]
         markers = sum(one.marker for one in found)
         return Purged(len(found) - markers, markers, len(uploads))
 
+    def _at(self, bucket: str) -> str:
+        """The buckets of the primary store go by their names, those of a replica by its name and theirs."""
+        return bucket if self.place == "primary" else f"{self.place}/{bucket}"
+
     def _up(self) -> None:
-        if "objects" in self.world.down:
+        if self.world.down & {"objects", self.place}:
             raise DependencyUnreachable("the object store cannot be reached")

@@ -122,7 +122,8 @@ def test_an_unreachable_store_loses_nothing_and_the_next_run_completes(doubled_h
     house.world.down = {"objects"}
     with pytest.raises(DependencyUnreachable):
         destruction.destroy(held.id, "a test")
-    assert house.register.incidents() == []
+    assert [one.kind for one in house.register.incidents()] == ["destruction_delayed"]
+    assert house.register.certificates() == []
     house.world.down = set()
     destruction.destroy(held.id, "a test")
     assert certificate.counts() == {"issued": 1, "verified": 1}

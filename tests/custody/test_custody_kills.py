@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import signal
+import time
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
+from many_versions import pile, seen_by_an_administrator
 
-from linkage.custody import certificate, faults, ledger, objects, transfer
+from linkage.custody import certificate, evidence, faults, ledger, objects, transfer, vacuum
+from linkage.custody.models import Holding
 from linkage.custody.sweep import sweep
 from linkage.custody.vault import Vault
 
 PROGRAMME = "troubled_families_2015_2020"
+KILLS = 500
 pytestmark = pytest.mark.servers
 
 
@@ -29,6 +36,20 @@ def _dies_at(point: str, act: Callable[[], object]) -> bool:
             os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+def _dies_after(seconds: float, act: Callable[[], object]) -> bool:
+    """Do it in a process of its own that is killed after that time; whether it had not finished."""
+    child = os.fork()
+    if child == 0:
+        try:
+            act()
+        finally:
+            os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
 
 
 def _send() -> transfer.Transfer:
@@ -91,22 +112,87 @@ def test_a_relay_that_dies_delivers_once_and_keeps_nothing(real_house, point: st
     assert certificate.counts() == {"issued": 1, "verified": 1}
 
 
-@pytest.mark.parametrize("point", [*faults.POINTS["destroy"], *faults.POINTS["sweep"]])
-def test_a_sweep_that_dies_is_completed_by_the_next_with_one_certificate_each(real_house, point: str) -> None:
-    """D7: killed anywhere and run again, it completes."""
-    made = [real_house.put(), real_house.put()]
+def _one_certificate_each(house, made: list[Holding], tmp_path: Path) -> None:
+    """All gone, by three witnesses; one certificate each; the ledger tells of each once."""
+    assert {house.register.get(one.id).state for one in made} == {"destroyed"}
+    assert seen_by_an_administrator("authority-vault") == 0
+    assert certificate.counts() == {"issued": len(made), "verified": len(made)}
+    with house.register.transaction() as session:
+        kinds = [json.loads(leaf) for leaf in ledger.leaves(session)]
+    for kind in ("destruction_intended", "destruction_verified", "certificate_issued"):
+        told = [one["facts"]["holding"] for one in kinds if one["kind"] == kind]
+        assert sorted(told) == sorted(one.id for one in made), kind
+    assert house.register.counts() == {"held": 0, "destroyed": len(made), "overdue": 0}
+    _ledger_is_unbroken(tmp_path)
+
+
+def _ledger_is_unbroken(folder: Path) -> None:
+    entries = ledger.export(folder / "ledger.jsonl")
+    told = evidence.verify(folder / "ledger.jsonl")
+    assert (told["entries"], told["checked_to"]) == (entries, entries)
+
+
+def _none_early(house, known: set[str]) -> set[str]:
+    """What was certified since: nothing of it may be left. Returns all that is certified."""
+    certified = {row.holding_id for row in house.register.certificates()}
+    for holding in certified - known:
+        assert "verified" in house.register.steps(holding)
+        assert seen_by_an_administrator("authority-vault", f"holdings/{holding}/") == 0
+    return certified
+
+
+def test_a_destruction_of_10000_versions_killed_at_every_step_completes_with_one_certificate_each(
+    real_house, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D7: 50 holdings of 200 versions and markers; the process dies once at each of its steps, each time further on."""
+    monkeypatch.setenv("LINKAGE_WEED_MASTER_URL", os.environ["KEPT_WEED_MASTER_URL"])
+    made = [real_house.put() for _ in range(50)]
+    pile(made, versions=50, markers=150)
+    assert seen_by_an_administrator("authority-vault") == 10_000
     real_house.at(date(2022, 10, 30), 3, 30)
-    assert _dies_at(point, sweep)
-    report = sweep()
-    assert report.failed == []
-    assert [real_house.register.get(one.id).state for one in made] == ["destroyed", "destroyed"]
-    assert [real_house.versions(one) for one in made] == [0, 0]
-    assert certificate.counts() == {"issued": 2, "verified": 2}
-    with real_house.register.transaction() as session:
-        leaves = ledger.leaves(session)
-    for holding in made:
-        assert sum(f'"certificate":"crt_{holding.id[4:]}"' in leaf for leaf in leaves) == 1
-    assert real_house.register.counts() == {"held": 0, "destroyed": 2, "overdue": 0}
+    certified: set[str] = set()
+    for place, point in enumerate([*faults.POINTS["destroy"], *faults.POINTS["sweep"]]):
+        nth = 1 + place % 3 if point in faults.POINTS["destroy"] else 1
+        assert _dies_at(f"{point}:{nth}", sweep), point
+        certified = _none_early(real_house, certified)
+    assert sweep().failed == []
+    _one_certificate_each(real_house, made, tmp_path)
+    removed = [certificate.read(row.document)["removed"] for row in real_house.register.certificates()]
+    assert {(one["versions"], one["markers"], one["uploads"]) for one in removed} == {(50, 150, 1)}
+    assert sum(vacuum._garbage(os.environ["LINKAGE_WEED_MASTER_URL"])) == 0
+
+
+@pytest.mark.slow
+def test_500_random_kill_points_change_nothing(real_house, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """D7: by a random number of steps, or at a random instant, which may fall into any request or transaction."""
+    chance = random.Random(20221003)
+    monkeypatch.setattr(objects, "_BATCH", 10)  # so that many deaths fall between two pages of deletions
+    killed = rounds = 0
+    while killed < KILLS:
+        rounds += 1
+        # A new month each round: keys and holdings of the round before are destroyed for good.
+        real_house.at(date(2020 + rounds // 12, rounds % 12 + 1, 3))
+        made = [real_house.put(dataset_class="quarantine") for _ in range(4)]
+        pile(made, versions=25, markers=15)
+        real_house.at(made[0].target.date(), 0, 30)
+        certified = {row.holding_id for row in real_house.register.certificates()}
+        for _ in range(chance.randint(5, 15)):
+            by_step = chance.random() < 0.5
+            died = (
+                _dies_at(f"any:{chance.randint(1, 60)}", sweep)
+                if by_step
+                else _dies_after(chance.uniform(0.02, 1.5), sweep)
+            )
+            killed += died
+            certified = _none_early(real_house, certified)
+        assert sweep().failed == []
+        assert {real_house.register.get(one.id).state for one in made} == {"destroyed"}
+        assert {one.id for one in made} <= {row.holding_id for row in real_house.register.certificates()}
+        assert seen_by_an_administrator("authority-vault") == 0
+    issued = real_house.register.certificates()
+    assert len(issued) == len({row.holding_id for row in issued}) == 4 * rounds
+    assert certificate.counts() == {"issued": 4 * rounds, "verified": 4 * rounds}
+    _ledger_is_unbroken(tmp_path)
 
 
 def test_every_fault_point_is_named_once_and_inert_by_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from linkage.custody import keys, ledger, objects
+from linkage.custody import evidence, keys, ledger, merkle, objects
 from linkage.errors import CheckFailed, Misuse
 
 
@@ -26,9 +28,9 @@ def _witnessed(file: Path) -> Path:
 
 
 def test_an_untouched_export_verifies_offline(exported: Path) -> None:
-    told = ledger.verify(exported, _witnessed(exported))
+    told = evidence.verify(exported, _witnessed(exported))
     assert (told["entries"], told["checked_to"]) == (6, 6)
-    assert ledger.verify(exported)["entries"] == 6
+    assert evidence.verify(exported)["entries"] == 6
 
 
 @pytest.mark.parametrize(
@@ -46,35 +48,35 @@ def test_an_untouched_export_verifies_offline(exported: Path) -> None:
 def test_every_harm_to_the_export_is_found(exported: Path, harm) -> None:
     exported.write_text("\n".join(harm(exported.read_text().splitlines())) + "\n")
     with pytest.raises(CheckFailed, match="D11"):
-        ledger.verify(exported, _witnessed(exported))
+        evidence.verify(exported, _witnessed(exported))
 
 
 def test_a_cut_ledger_that_is_signed_anew_is_found_by_the_witnesss_own_checkpoint(exported: Path) -> None:
     """Tail truncation: the head line is replaced too, but not what the witness keeps."""
     lines = exported.read_text().splitlines()
-    signed = ledger._sign(3, ledger.merkle.root([ledger.merkle.leaf_hash(leaf.encode()) for leaf in lines[1:4]]))
-    head = json.dumps({"ledger": ledger.asdict(signed)})
+    signed = ledger._sign(3, merkle.root([merkle.leaf_hash(leaf.encode()) for leaf in lines[1:4]]))
+    head = json.dumps({"ledger": signed.told()})
     exported.write_text("\n".join([head, *lines[1:4]]) + "\n")
-    assert ledger.verify(exported)["entries"] == 3
+    assert evidence.verify(exported)["entries"] == 3
     with pytest.raises(CheckFailed, match="covers 6 entries, the file ends after 3"):
-        ledger.verify(exported, _witnessed(exported))
+        evidence.verify(exported, _witnessed(exported))
 
 
 def test_a_checkpoint_nobody_signed_is_refused(exported: Path) -> None:
     told = json.loads(_witnessed(exported).read_text())
     _witnessed(exported).write_text(json.dumps({**told, "size": 5}))
     with pytest.raises(CheckFailed, match="signature"):
-        ledger.verify(exported, _witnessed(exported))
+        evidence.verify(exported, _witnessed(exported))
     with pytest.raises(CheckFailed, match="signature"):
-        ledger.verify(exported, public_key=bytes(32))
+        evidence.verify(exported, public_key=bytes(32))
 
 
 def test_missing_and_foreign_files_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="no such file"):
-        ledger.verify(tmp_path / "none")
+        evidence.verify(tmp_path / "none")
     (tmp_path / "foreign").write_text("hello\n")
     with pytest.raises(CheckFailed, match="not an exported ledger"):
-        ledger.verify(tmp_path / "foreign")
+        evidence.verify(tmp_path / "foreign")
 
 
 def test_the_live_ledger_agrees_with_every_checkpoint(house) -> None:
@@ -103,9 +105,9 @@ def test_an_entry_is_proved_to_be_in_the_log(house) -> None:
     for number in range(5):
         seq = ledger.record("note", {"number": number})
     told = ledger.proof(seq)
-    assert ledger.proved(told, keys.service("witness").public_key("sign-witness"))
-    assert not ledger.proved({**told, "leaf": told["leaf"].replace("4", "5")})
-    assert not ledger.proved(told, bytes(32))
+    assert evidence.proved(told, keys.service("witness").public_key("sign-witness"))
+    assert not evidence.proved({**told, "leaf": told["leaf"].replace("4", "5")})
+    assert not evidence.proved(told, bytes(32))
 
 
 def test_the_same_fact_told_twice_is_one_entry(house) -> None:
@@ -136,6 +138,108 @@ def test_the_witness_cannot_be_robbed_of_a_checkpoint(real_house) -> None:
     ledger.checkpoint()
     kept = len(ledger.witnessed())
     for principal in ("witness", "authority"):
-        with pytest.raises(Exception, match="refused|right"):
+        with pytest.raises(Exception, match="refused|right|AccessDenied"):
             objects.client(principal).purge(ledger.WITNESS_BUCKET, "checkpoints/")
     assert len(ledger.witnessed()) == kept
+
+
+def test_a_batch_is_one_append_in_order_and_what_is_known_is_not_written_again(house) -> None:
+    ledger.record("note", {"n": 0}, once="zero")
+    entries = [ledger.Entry("note", {"n": number}, once) for number, once in enumerate(["zero", "one", "one", None])]
+    with house.register.transaction() as session:
+        assert ledger.append_all(session, entries) == [0, 1, 1, 2]
+        assert [json.loads(leaf)["facts"]["n"] for leaf in ledger.leaves(session)] == [0, 1, 3]
+
+
+def test_what_a_transaction_gave_up_leaves_no_gap(house) -> None:
+    with house.register.transaction() as session:
+        ledger.append(session, "note", {"n": 1})
+        session.rollback()
+    assert ledger.record("note", {"n": 2}) == 0
+
+
+def test_heads_and_proofs_from_kept_subtrees_are_those_of_the_whole_tree(doubled_house) -> None:
+    """D11: every size to 24, every entry, every earlier size; worked out anew from the leaves."""
+    with doubled_house.register.transaction() as session:
+        for size in range(1, 25):
+            ledger.append(session, "note", {"n": size})
+            hashes = [merkle.leaf_hash(leaf.encode()) for leaf in ledger.leaves(session)]
+            assert ledger._frontier(session).head() == merkle.root(hashes)
+            for index in range(size):
+                ranges = merkle.inclusion_ranges(index, size)
+                assert ledger._range_heads(session, ranges) == merkle.inclusion(hashes, index)
+            for earlier in range(1, size + 1):
+                ranges = merkle.consistency_ranges(earlier, size)
+                assert ledger._range_heads(session, ranges) == merkle.consistency(hashes, earlier)
+
+
+def test_an_altered_subtree_is_found(doubled_house) -> None:
+    """D11: what is kept beside the leaves is worked out anew as well."""
+    for number in range(4):
+        ledger.record("note", {"number": number})
+    assert ledger.verify_live()["ok"]
+    with doubled_house.register.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER ledger_unchanged")
+        connection.exec_driver_sql("UPDATE ledger_entries SET subtrees = zeroblob(64) WHERE seq = 3")
+    assert ledger.verify_live()["ok"] is False
+
+
+def test_an_entry_that_is_missing_stops_the_next_append_with_its_number(doubled_house) -> None:
+    """D11."""
+    for number in range(4):
+        ledger.record("note", {"number": number})
+    with doubled_house.register.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER ledger_kept")
+        connection.exec_driver_sql("DELETE FROM ledger_entries WHERE seq = 1")
+    ledger.record("note", {"number": 4})
+    with doubled_house.register.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM ledger_entries WHERE seq = 3")
+    with pytest.raises(CheckFailed, match="D11: the ledger lacks entry 3"):
+        ledger.record("note", {"number": 5})
+    assert ledger.verify_live()["ok"] is False
+
+
+@pytest.mark.servers
+def test_writers_at_once_leave_one_unbroken_ledger(real_house) -> None:
+    """Four writers, one by one and in batches: no number twice, no gap, and the tree is that of the leaves."""
+
+    def write(writer: int) -> list[int]:
+        told = [ledger.record("note", {"writer": writer, "n": number}) for number in range(10)]
+        with real_house.register.transaction() as session:
+            return told + ledger.append_all(session, [ledger.Entry("note", {"writer": writer})] * 15)
+
+    with ThreadPoolExecutor(4) as writers:
+        numbers = [seq for told in writers.map(write, range(4)) for seq in told]
+    assert sorted(numbers) == list(range(100))
+    with real_house.register.transaction() as session:
+        hashes = [merkle.leaf_hash(leaf.encode()) for leaf in ledger.leaves(session)]
+        assert ledger._frontier(session).head() == merkle.root(hashes)
+
+
+@pytest.mark.servers
+def test_a_ledger_from_before_the_subtrees_is_completed_and_stays_append_only(real_house) -> None:
+    """The migration writes beside each leaf what follows from it, and leaves the guard in force."""
+    _completed(real_house)
+
+
+def test_a_ledger_on_sqlite_from_before_the_subtrees_is_completed_too(doubled_house) -> None:
+    _completed(doubled_house)
+
+
+def _completed(house) -> None:
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+
+    from linkage.custody.migrations.versions import r0004_ledger_tree
+
+    for number in range(9):
+        ledger.record("note", {"number": number})
+    kept = [row.subtrees for row in ledger._rows()]
+    with house.register.engine.begin() as connection:
+        connection.exec_driver_sql("DROP INDEX ix_ledger_kind")
+        connection.exec_driver_sql("ALTER TABLE ledger_entries DROP COLUMN subtrees")
+        with Operations.context(MigrationContext.configure(connection)):
+            r0004_ledger_tree.upgrade()
+    assert [row.subtrees for row in ledger._rows()] == kept
+    with pytest.raises(CheckFailed, match="D11"), house.register.transaction() as session:
+        session.execute(text("UPDATE ledger_entries SET kind = 'other' WHERE seq = 1"))

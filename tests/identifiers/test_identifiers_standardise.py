@@ -90,4 +90,4 @@ def test_any_text_at_all_standardises_without_error_and_a_second_time_changes_no
     for name in ("forename", "surname", "date_of_birth", "gender", "postcode", "nino"):
         assert told[name].to_list() == again[name].to_list(), name
     for text in (told["forename"], told["surname"]):
-        assert text.drop_nulls().str.contains("^[A-Z]+$").all()
+        assert text.drop_nulls().str.contains(r"^\p{L}+$").all()

@@ -59,6 +59,13 @@ def test_a_target_that_february_would_break_is_refused(tmp_path: Path) -> None:
         policy.read(path)
 
 
+def test_a_snapshot_of_the_key_service_lives_shorter_than_anything_that_is_kept(tmp_path: Path) -> None:
+    """D7: with the seal key it would bring destroyed keys back."""
+    path = broken(tmp_path, "snapshot_days = 7", "snapshot_days = 28")
+    with pytest.raises(PolicyMistake, match=r"snapshot_days.*28 days.*D7"):
+        policy.read(path)
+
+
 def test_personal_data_cannot_be_given_a_rule_that_never_ends(tmp_path: Path) -> None:
     """D5"""
     path = broken(tmp_path, 'retention = "released"\npersonal = false', 'retention = "released"')

@@ -106,3 +106,49 @@ def test_the_example_in_the_manual_works(tmp_path: Path) -> None:
     assert {"rule": "R2", "reason": "below_threshold", "cell": {"authority": "lambeth", "status": "closed"}} in told[
         "findings"
     ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"name = ",
+        b'name = "x"\nshape = "authority_by_status"\n',
+        b'name = "x"\nshape = "authority_by_status"\npopulation = "w"\nthreshold = "1"\n',
+        b'name = "x"\nshape = 4\npopulation = "w"\n',
+        b'name = ["x"]\nshape = "authority_by_status"\npopulation = "w"\n',
+        b"\xff\xfe",
+    ],
+)
+def test_a_malformed_spec_is_refused_with_what_it_needs(tmp_path: Path, content: bytes) -> None:
+    """A usage error (exit code 2) that names the file and the keys; nobody lowers a threshold from a spec."""
+    table, spec = tmp_path / "t.csv", tmp_path / "bad.toml"
+    table.write_text(LARGE)
+    spec.write_bytes(content)
+    told, error = run(table, "--spec", spec)
+    assert told == {}
+    assert isinstance(error, Misuse)
+    assert "bad.toml" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("authority,status,individuals\nlambeth,joined,40\n", "column_missing"),
+        ("authority,status,individuals,families\n", "no_rows"),
+        ("authority,status,individuals,families\nlambeth,joined,40,20\nlambeth,joined,50,20\n", "cell_given_twice"),
+        ("authority,status,individuals,families\nlambeth,joined,forty,20\n", "not_a_count"),
+        ("authority,status,individuals,families\nlambeth,joined,,20\n", "not_a_count"),
+        ("authority,status,individuals,families\nlambeth,joined,99999999999,20\n", "not_a_count"),
+        ("authority,status,individuals,families\n,joined,40,20\n", "category_not_declared"),
+        ("authority,status,individuals,families\nlambeth,Total,40,20\nlambeth,joined,40,20\n", "total_not_declared"),
+        ("authority,status,individuals,families,status\nlambeth,joined,40,20,x\n", "column_not_declared"),
+    ],
+)
+def test_a_malformed_table_is_told_what_is_wrong_and_where(tmp_path: Path, spec: Path, body: str, reason: str) -> None:
+    """R1, R2: a finding, not a stack trace, and no protected version."""
+    (tmp_path / "t.csv").write_text(body)
+    told, error = run(tmp_path / "t.csv", "--spec", spec)
+    assert isinstance(error, CheckFailed)
+    assert reason in {finding["reason"] for finding in told["findings"]}
+    assert told["protected"] is None

@@ -119,6 +119,30 @@ def test_a_cell_made_of_one_large_family_is_hidden() -> None:
     assert "largest_family" not in verdict.protected.columns
 
 
+@pytest.mark.parametrize(
+    ("largest", "second", "rule"),
+    [(30, 1, "one family of more than half"), (23, 21, "two families of more than nine in ten"),
+     (22, 25, "the second knows the first within ten percent")],
+)  # fmt: skip
+def test_few_families_that_make_up_a_cell_hide_it(largest: int, second: int, rule: str) -> None:
+    """R2: (1,k), (2,k) and p-percent on people by family."""
+    frame = SAFE.frame.with_columns(
+        largest_family=pl.Series([6, 5, largest, 4]), second_family=pl.Series([5, 4, second, 3])
+    )
+    verdict = check_release(Table(BY_STATUS, frame))
+    assert ("R2", "dominance") in reasons(verdict), rule
+    assert shown(verdict, status="joined") == "[c]"
+
+
+def test_many_families_of_about_the_same_size_hide_nothing() -> None:
+    """R2: the families' sizes themselves never leave."""
+    frame = SAFE.frame.with_columns(largest_family=pl.Series([6, 5, 5, 4]), second_family=pl.Series([6, 4, 5, 4]))
+    verdict = check_release(Table(BY_STATUS, frame))
+    assert verdict.passed
+    assert verdict.protected is not None
+    assert not {"largest_family", "second_family"} & set(verdict.protected.columns)
+
+
 def test_rates_come_from_rounded_counts_and_only_where_both_are_shown() -> None:
     """R2."""
     verdict = check_release(by_outcome({"joined": (52, 63, 40), "invited": (50, 3, 40)}))
@@ -321,8 +345,22 @@ def test_the_research_file_becomes_tables_of_people_and_families() -> None:
     )
     tables = {table.spec.outcome: table.frame for table in authority_tables(research)}
     assert tables[None].to_dicts() == [
-        {"authority": "lambeth", "status": "invited", "individuals": 2, "families": 1, "largest_family": 2},
-        {"authority": "lambeth", "status": "joined", "individuals": 4, "families": 2, "largest_family": 3},
+        {
+            "authority": "lambeth",
+            "status": "invited",
+            "individuals": 2,
+            "families": 1,
+            "largest_family": 2,
+            "second_family": 0,
+        },
+        {
+            "authority": "lambeth",
+            "status": "joined",
+            "individuals": 4,
+            "families": 2,
+            "largest_family": 3,
+            "second_family": 1,
+        },
     ]
     work = {(r["status"], r["outcome"]): (r["individuals"], r["families"]) for r in tables["employed"].to_dicts()}
     assert work == {

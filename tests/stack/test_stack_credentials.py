@@ -1,8 +1,7 @@
-"""The credentials of the started stack, tried: each may do what its table row says, and is refused the rest."""
+"""The credentials of the started stack at the object store, in detail; tests/custody/test_custody_isolation.py tries all pairs."""
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
 from functools import cache
@@ -10,18 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import hvac
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from hvac.exceptions import Forbidden, VaultError
 
 from linkage.stack import StackAddresses
 from linkage.stack.principals import STORES, all_principals, buckets_of
 
 pytestmark = pytest.mark.servers
-
-PLAIN = base64.b64encode(b"a data key").decode()
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +38,6 @@ def s3(stack: StackAddresses, told: Callable[[str], dict[str, str]]) -> Callable
         )
 
     return client
-
-
-@pytest.fixture(scope="module")
-def keys(stack: StackAddresses, told: Callable[[str], dict[str, str]]) -> Callable[[str], Any]:
-    return cache(lambda name: hvac.Client(url=stack.keys_url, token=told(name)["keys_token"]))
 
 
 def refused(call: Callable[..., Any], **arguments: Any) -> bool:
@@ -87,20 +77,6 @@ def test_a_store_writes_reads_and_destroys_every_version_of_its_own(store: str, 
         assert not own.list_multipart_uploads(Bucket=bucket).get("Uploads")
 
 
-def test_no_principal_sees_a_foreign_vault(s3: Callable[[str], Any]) -> None:
-    """N3, N13: listing, reading and writing another store's vault are refused for every pair of stores."""
-    for store in STORES:
-        s3(store).put_object(Bucket=f"{store}-vault", Key="trial/secret", Body=b"x")
-    for principal in all_principals():
-        for store in set(STORES) - {*principal.owns, *principal.verifies}:
-            place = {"Bucket": f"{store}-vault"}
-            client = s3(principal.name)
-            assert refused(client.list_object_versions, **place)
-            assert refused(client.get_object, **place, Key="trial/secret")
-            assert refused(client.put_object, **place, Key="trial/y", Body=b"x")
-            assert refused(client.delete_object, **place, Key="trial/secret")
-
-
 def test_a_sender_adds_to_an_inbox_and_can_do_no_more(s3: Callable[[str], Any]) -> None:
     """The relay puts a sealed request into DWP's inbox; it cannot read, list or take back."""
     relay, inbox = s3("ons-relay"), {"Bucket": "dwp-inbox"}
@@ -112,12 +88,6 @@ def test_a_sender_adds_to_an_inbox_and_can_do_no_more(s3: Callable[[str], Any]) 
     assert refused(relay.delete_object, **inbox, Key="transfers/1", VersionId=version)
     assert s3("dwp").get_object(**inbox, Key="transfers/1")["Body"].read() == b"sealed"
     assert refused(s3("authority").put_object, **inbox, Key="transfers/2", Body=b"past the relay")
-
-
-def test_departments_and_ons_cannot_deliver_to_the_authority(s3: Callable[[str], Any]) -> None:
-    """N14: nothing is shared back."""
-    for store in STORES[1:]:
-        assert refused(s3(store).put_object, Bucket="authority-inbox", Key="back", Body=b"x")
 
 
 def test_no_store_can_weaken_its_bucket(s3: Callable[[str], Any]) -> None:
@@ -154,66 +124,3 @@ def test_checkpoints_are_the_witnesss_to_write_and_everyones_to_read(s3: Callabl
         assert s3(principal.name).get_object(**place)["Body"].read() == b"root"
     retention = s3("witness").get_object_retention(**place)["Retention"]
     assert retention["Mode"] == "COMPLIANCE"
-
-
-def test_a_sender_wraps_for_the_recipient_and_cannot_unwrap(keys: Callable[[str], Any]) -> None:
-    """The sender's first wrap makes the recipient's key; only the recipient opens and destroys it."""
-    path = "transit/encrypt/dwp.20221031"
-    sealed = keys("authority").write_data(path, data={"plaintext": PLAIN})["data"]["ciphertext"]
-    with pytest.raises(Forbidden):
-        keys("authority").write_data("transit/decrypt/dwp.20221031", data={"ciphertext": sealed})
-    with pytest.raises(Forbidden):
-        keys("authority").read("transit/keys/dwp.20221031")
-    own = keys("dwp")
-    opened = own.write_data("transit/decrypt/dwp.20221031", data={"ciphertext": sealed})["data"]["plaintext"]
-    assert opened == PLAIN
-    proof = keys("verifier-dwp").write_data("transit/decrypt/dwp.20221031", data={"ciphertext": sealed})
-    assert proof["data"]["plaintext"] == PLAIN
-    own.write_data("transit/keys/dwp.20221031/config", data={"deletion_allowed": True})
-    own.delete("transit/keys/dwp.20221031")
-    with pytest.raises(VaultError):
-        keys("verifier-dwp").write_data("transit/decrypt/dwp.20221031", data={"ciphertext": sealed})
-
-
-def test_nobody_wraps_for_the_authority_and_no_department_for_another(keys: Callable[[str], Any]) -> None:
-    """N14, and departments learn nothing about each other."""
-    for store in STORES[1:]:
-        with pytest.raises(Forbidden):
-            keys(store).write_data("transit/encrypt/authority.20221031", data={"plaintext": PLAIN})
-    for one, other in (("dwp", "moj"), ("moj", "dfe"), ("dfe", "dwp")):
-        with pytest.raises(Forbidden):
-            keys(one).write_data(f"transit/encrypt/{other}.20221031", data={"plaintext": PLAIN})
-
-
-def test_the_relay_cannot_open_what_it_forwards(keys: Callable[[str], Any]) -> None:
-    sealed = keys("authority").write_data("transit/encrypt/moj.20221030", data={"plaintext": PLAIN})["data"][
-        "ciphertext"
-    ]
-    with pytest.raises(Forbidden):
-        keys("ons-relay").write_data("transit/decrypt/moj.20221030", data={"ciphertext": sealed})
-
-
-def test_each_principal_signs_as_itself_only_and_public_keys_are_public(keys: Callable[[str], Any]) -> None:
-    for principal in all_principals():
-        client = keys(principal.name)
-        signature = client.write_data(f"transit/sign/{principal.signing_key}", data={"input": PLAIN})["data"][
-            "signature"
-        ]
-        assert signature.startswith("vault:v1:")
-        foreign = "sign-dwp" if principal.name != "dwp" else "sign-moj"
-        with pytest.raises(Forbidden):
-            client.write_data(f"transit/sign/{foreign}", data={"input": PLAIN})
-        assert client.read("transit/keys/sign-witness")["data"]["type"] == "ed25519"
-
-
-def test_the_linkage_root_key_works_for_the_authority_and_leaves_for_nobody(keys: Callable[[str], Any]) -> None:
-    """The linkage root key is made in the key service and never leaves it."""
-    owner, key = keys("authority"), "linkage-root-trial"
-    owner.write_data(f"transit/keys/{key}", data={"type": "hmac", "key_size": 32})
-    assert owner.write_data(f"transit/hmac/{key}", data={"input": PLAIN})["data"]["hmac"].startswith("vault:v1:")
-    for name in ("authority", "ons-linker", "dwp"):
-        with pytest.raises((Forbidden, VaultError)):
-            keys(name).read(f"transit/export/hmac-key/{key}")
-    for store in STORES[1:]:
-        with pytest.raises(Forbidden):
-            keys(store).write_data(f"transit/hmac/{key}", data={"input": PLAIN})

@@ -10,6 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from linkage import cli
 from linkage.errors import FlowRefused, Misuse
 from linkage.tokens import commands
 
@@ -36,50 +37,85 @@ def folder(tmp_path):
     return tmp_path
 
 
-def run(folder, *, file="people.csv", recipient="dwp", kind="compound", key=True, out="tokens.parquet"):
-    arguments = [
-        folder / file,
-        "--programme",
-        PROGRAMME,
-        "--recipient",
-        recipient,
-        "--kind",
-        kind,
-        "--out",
-        folder / out,
-    ]
-    result = CliRunner().invoke(
-        app, [str(argument) for argument in [*arguments, "--json", *(["--key-file", folder / "key"] if key else [])]]
-    )
+def run(folder, *extra, file="people.csv", recipient="dwp", kind="compound", key=True, out="tokens.parquet"):
+    options = {"--programme": PROGRAMME, "--recipient": recipient, "--kind": kind, "--out": folder / out}
+    arguments = [folder / file, *(text for option in options.items() for text in option), *extra]
+    if key:
+        arguments += ["--key-file", folder / "key"]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
 
 
+def nothing_written(folder) -> bool:
+    return {path.name for path in folder.iterdir()} == {"people.csv", "alike.csv", "key"}
+
+
 def test_tokens_are_written_with_the_audit_printed(folder):
-    result = run(folder)
+    result = run(folder, "--json")
     assert result.exit_code == 0
     tokens = pl.read_parquet(folder / "tokens.parquet")
     assert tokens["record_id"].n_unique() == 100
-    assert {row["match_key"] for row in json.loads(result.stdout)} == set(tokens["match_key"].cast(pl.String))
+    rows = json.loads(result.stdout)
+    assert {row["match_key"] for row in rows if row["people"]} == set(tokens["match_key"])
+    assert all(row["over"] == [] and row["named_share"] is not None for row in rows)
+
+
+def test_the_audit_is_a_table_for_people(folder):
+    result = run(folder)
+    assert "forename-surname-dob" in result.stdout
+    assert "most behind a token" in result.stdout
+    assert "names 0.000%" in result.stderr or "names " in result.stderr
+
+
+def test_rows_are_in_the_order_of_the_tokens_whatever_the_order_of_the_people(folder):
+    run(folder)
+    tokens = pl.read_parquet(folder / "tokens.parquet")
+    pl.read_csv(folder / "people.csv", infer_schema=False).reverse().write_csv(folder / "people.csv")
+    run(folder, out="again.parquet")
+    assert pl.read_parquet(folder / "again.parquet").equals(tokens)
+    for (_,), one in tokens.group_by("match_key"):
+        assert one["person_token"].is_sorted()
 
 
 def test_without_a_key_there_are_no_tokens(folder):
     with pytest.raises(Misuse, match="no default key"):
         run(folder, key=False)
-    assert not (folder / "tokens.parquet").exists()
+    assert nothing_written(folder)
 
 
-def test_a_weak_key_is_refused(folder):
-    (folder / "key").write_text("00" * 32)
-    with pytest.raises(Misuse, match="not drawn at random"):
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o666])
+def test_a_key_file_that_others_may_read_is_refused(folder, mode):
+    (folder / "key").chmod(mode)
+    with pytest.raises(Misuse, match="set its mode to 600"):
         run(folder)
+    assert nothing_written(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "exactly 32 bytes"),
+        ("00" * 32, "not drawn at random"),
+        ("ab" * 16, "exactly 32 bytes"),
+        ("key", "64 hexadecimal characters"),
+        ("63 68 61 6e 67 65 6d 65" * 4, "not drawn at random"),
+    ],
+    ids=["empty", "default", "short", "text", "changeme"],
+)
+def test_an_empty_default_or_short_key_is_refused(folder, text, why):
+    (folder / "key").write_text(text)
+    with pytest.raises(Misuse, match=why):
+        run(folder)
+    assert nothing_written(folder)
 
 
 @pytest.mark.parametrize(("recipient", "kind"), [("ons", "field"), ("mhclg", "compound"), ("authority", "field")])
 def test_a_recipient_gets_only_the_kind_of_token_the_policy_names(folder, recipient, kind):
     with pytest.raises(FlowRefused, match="N3"):
         run(folder, recipient=recipient, kind=kind)
+    assert nothing_written(folder)
 
 
 def test_tokens_that_many_people_share_do_not_leave(folder):
@@ -91,9 +127,25 @@ def test_tokens_that_many_people_share_do_not_leave(folder):
 def test_tokens_over_the_leakage_budget_stop_the_file(folder):
     pair = pl.read_csv(folder / "people.csv", infer_schema=False)
     pl.concat([pair, pair.with_columns(record_id="again" + pl.col("record_id"))]).write_csv(folder / "people.csv")
-    with pytest.raises(FlowRefused, match="N3: match-key"):
+    with pytest.raises(FlowRefused, match="N3: match-key .* leaks .*shared_share.*so do forename-surname-dob"):
         run(folder)
-    assert not (folder / "tokens.parquet").exists()
+    assert nothing_written(folder)
+
+
+def test_over_budget_the_command_says_which_match_keys_and_leaves_with_three(folder, monkeypatch, capsys):
+    pair = pl.read_csv(folder / "people.csv", infer_schema=False)
+    pl.concat([pair, pair.with_columns(record_id="again" + pl.col("record_id"))]).write_csv(folder / "people.csv")
+    names = [folder / "people.csv", "--programme", PROGRAMME, "--recipient", "dwp", "--kind", "compound"]
+    paths = ["--out", folder / "tokens.parquet", "--key-file", folder / "key"]
+    monkeypatch.setattr("sys.argv", ["linkage", "tokenise", *map(str, [*names, *paths])])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    told = capsys.readouterr()
+    assert left.value.code == 3
+    assert "shared_share" in told.out  # the table is shown all the same
+    assert "N3: match-key" in told.err
+    assert "Smith" not in told.out + told.err
+    assert nothing_written(folder)
 
 
 def test_an_unknown_programme_and_another_file_type_are_refused(folder):

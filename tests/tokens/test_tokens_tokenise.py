@@ -12,7 +12,7 @@ from linkage.errors import Misuse
 from linkage.identifiers.standardise import standardise
 from linkage.tokens import rules
 from linkage.tokens.keys import LinkageKey
-from linkage.tokens.tokenise import tokenise
+from linkage.tokens.tokenise import tokenise, tokenise_parts
 
 KEY = LinkageKey(bytes.fromhex("9f1c7ae3550b42d86e01fb37c499a85d13e6f02a7b84cd5921b0e86f34dda971"))
 OTHER = LinkageKey(bytes.fromhex("4b70d2c81e95fa6330e4bb07a15cd98e6f4213f7ac58e06d9b3127fe84c05da9"))
@@ -125,3 +125,55 @@ def test_a_frame_that_is_not_standardised_is_refused():
 def test_nobody_at_all_gives_an_empty_frame_of_the_same_shape():
     empty = standardise(pl.DataFrame(schema={"record_id": pl.String}))
     assert tokenise(empty, KEY, "compound").schema == tokens().schema
+
+
+CROWD = standardise(
+    pl.DataFrame(
+        {
+            "record_id": [str(n) for n in range(300)],
+            "forename": [["Bill", "Siân", "Aaron", "Jo", None][n % 5] for n in range(300)],
+            "surname": [["Lloyd", "O'Brien-Smith", "Ng", None][n % 4] for n in range(300)],
+            "date_of_birth": [
+                None if n % 7 == 0 else f"{1950 + n % 50}-{1 + n % 12:02}-{1 + n % 28:02}" for n in range(300)
+            ],
+            "gender": [["F", "M", None][n % 3] for n in range(300)],
+            "address": [f"{n} High Street" if n % 2 else None for n in range(300)],
+            "postcode": [["SE11 4AB", "M1 1AE", None][n % 3] for n in range(300)],
+            "nino": [f"AB{100000 + n * 997:06}C" if n % 4 else None for n in range(300)],
+        }
+    )
+)
+
+
+@pytest.mark.parametrize(("kind", "rows"), [("compound", 1), ("compound", 1000), ("field", 16)])
+def test_made_in_parts_the_tokens_are_the_same_and_in_the_order_of_the_people(kind, rows):
+    people = CROWD.head(20)
+    made = list(tokenise_parts(people, KEY, kind, rows=rows))
+    assert len(made) == -(-people.height // rows)
+    whole = tokenise(people, KEY, kind)
+    columns = ["record_id", "match_key", "person_token"]
+    assert pl.concat(made).sort(columns).equals(whole.sort(columns))
+    first = [part["record_id"].cast(pl.Int64).min() for part in made if not part.is_empty()]
+    assert first == sorted(first)
+
+
+def test_no_person_has_a_token_twice():
+    for kind in ("compound", "field"):
+        assert not tokenise(CROWD, KEY, kind).is_duplicated().any()
+
+
+def test_some_match_keys_can_be_made_alone():
+    """A first stage needs a few cheap ones only."""
+    wanted = ["forename-surname-dob", "nino-dob-initial"]
+    alone = tokenise(CROWD, KEY, "compound", wanted)
+    whole = tokenise(CROWD, KEY, "compound").filter(pl.col("match_key").is_in(wanted))
+    assert alone.sort(alone.columns).equals(whole.sort(whole.columns))
+    assert tokenise(CROWD, KEY, "compound", []).is_empty()
+    with pytest.raises(Misuse, match="no compound match-key of this version: field-dob-exact"):
+        tokenise(CROWD, KEY, "compound", ["field-dob-exact"])
+
+
+def test_a_very_long_name_has_as_many_neighbours_as_a_long_one():
+    near = "forename-near-surname-dob"
+    counts = [(tokens(forename=name)["match_key"] == near).sum() for name in ("Abcdefghijklmnopqrst", "Ab" * 500_000)]
+    assert counts == [17, 17]

@@ -142,4 +142,4 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("child_id", "parent_id"),
     )
-    install(op.get_bind())
+    install(op.get_bind(), revision)

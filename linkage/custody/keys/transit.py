@@ -1,55 +1,20 @@
-"""The key service: wrap for a store, unwrap one's own, destroy at once, sign (OpenBao or Vault transit)."""
+"""OpenBao or Vault: the transit engine as one principal, by its token."""
 
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, Protocol
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from typing import Any
 
 from linkage import settings
 from linkage.custody import credentials
+from linkage.custody.keys.protocol import KeyGone, Kind
+from linkage.custody.keys.signatures import signed_bytes, verify_with
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused
 
 
-class KeyGone(CheckFailed):
-    """The named key does not exist (any more), or what was given was not wrapped under it."""
-
-
-class KeyService(Protocol):
-    """What custody asks of a key service. Names are key names; `bound_to` is authenticated additional data."""
-
-    def wrap(self, kek: str, plaintext: bytes, bound_to: str) -> str:
-        """Encrypt under `kek`, which comes into being with its first use."""
-
-    def unwrap(self, kek: str, wrapped: str, bound_to: str) -> bytes:
-        """Decrypt what was wrapped under `kek`; KeyGone when that key is gone."""
-
-    def destroy_key(self, name: str) -> None:
-        """Destroy the key now, not later (D8), and see that it is gone."""
-
-    def key_exists(self, name: str) -> bool:
-        """Whether the key service still knows the key."""
-
-    def sign(self, name: str, message: bytes) -> bytes:
-        """Ed25519 signature, 64 bytes."""
-
-    def public_key(self, name: str) -> bytes:
-        """Raw Ed25519 public key, 32 bytes."""
-
-    def verify(self, name: str, message: bytes, signature: bytes) -> bool:
-        """Whether `signature` is that key's over `message`."""
-
-    def hmac(self, name: str, message: bytes) -> bytes:
-        """HMAC-SHA-256 under a key that never leaves the service, 32 bytes."""
-
-
 class Transit:
-    """OpenBao (or Vault) transit as one principal. It sees keys, hashes and names of keys, never data of a person."""
+    """See KeyService. The server sees keys, hashes and names of keys, never data of a person."""
 
     def __init__(self, principal: str) -> None:
         import hvac
@@ -59,6 +24,9 @@ class Transit:
             url=settings.load().keys_url, token=credentials.load(principal).keys_token, timeout=10
         )
         self._public: dict[str, bytes] = {}
+
+    def make_kek(self, kek: str) -> None:
+        """Nothing to do: the server itself makes a key with the first wrap under it, whoever wraps."""
 
     def wrap(self, kek: str, plaintext: bytes, bound_to: str) -> str:
         """See KeyService."""
@@ -70,13 +38,15 @@ class Transit:
         told = self._write(f"decrypt/{kek}", ciphertext=wrapped, associated_data=_b64(bound_to.encode()))
         return base64.b64decode(told["data"]["plaintext"])
 
-    def create_key(self, name: str, kind: str) -> None:
-        """Make a named key of a transit type (`hmac`, `ed25519`) unless it exists; it can never be exported."""
+    def create_key(self, name: str, kind: Kind) -> None:
+        """See KeyService. Signing keys come with the deployment: a principal itself may make none."""
+        if self.key_exists(name):
+            return
         extra = {"key_size": 32} if kind == "hmac" else {}
         self._write(f"keys/{name}", type=kind, exportable=False, **extra)
 
     def destroy_key(self, name: str) -> None:
-        """See KeyService. Idempotent: a key that is already gone is gone."""
+        """See KeyService. A key that is already gone is gone."""
         if self.key_exists(name):
             self._write(f"keys/{name}/config", deletion_allowed=True)
             self._call(lambda: self._client.delete(f"transit/keys/{name}"), name)
@@ -87,9 +57,13 @@ class Transit:
         """See KeyService."""
         return self._read(name) is not None
 
+    def remains(self, name: str) -> str | None:  # noqa: ARG002  (part of the protocol)
+        """Nothing: a deleted transit key leaves no name behind."""
+        return None
+
     def sign(self, name: str, message: bytes) -> bytes:
         """See KeyService."""
-        told = self._write(f"sign/{name}", input=_b64(message))
+        told = self._write(f"sign/{name}", input=_b64(signed_bytes(message)))
         return base64.b64decode(told["data"]["signature"].split(":")[-1])
 
     def public_key(self, name: str) -> bytes:
@@ -130,26 +104,6 @@ class Transit:
             raise KeyGone(f"key {name} is gone, or what was given was not wrapped under it") from None
         except (exceptions.VaultError, requests.RequestException):
             raise DependencyUnreachable("the key service cannot be reached; nothing was lost, run again") from None
-
-
-def service(principal: str) -> Transit:
-    """The key service as `principal`; clients are kept per process and settings."""
-    conf = settings.load()
-    return _service(principal, conf.keys_url, str(conf.secrets), os.getpid())
-
-
-@lru_cache(maxsize=64)
-def _service(principal: str, _url: str, _secrets: str, _process: int) -> Transit:
-    return Transit(principal)
-
-
-def verify_with(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Ed25519 verification with a raw public key (RFC 8032); needs no service."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def _b64(raw: bytes) -> str:

@@ -1,0 +1,148 @@
+"""How fast the ledger takes entries on PostgreSQL, and how fast an auditor verifies a million of them offline.
+
+`python -m benchmarks.custody_ledger` starts a stack of its own in a temporary folder and fills a real ledger.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ENTRIES, BATCH, SINGLE, WRITERS = 1_000_000, 1_000, 2_000, 4
+COMMAND = "python -m benchmarks.custody_ledger"
+_FACTS = {"holding": "hld_" + "0" * 32, "store": "authority", "dataset_class": "delivery", "reason": "a benchmark"}
+
+
+def figures(entries: int = ENTRIES) -> list[dict[str, str]]:
+    """Rows `what, figure, unit, command`. Every append is committed and flushed to disk before the next one counts."""
+    with _stack() as home:
+        from linkage.custody import ledger
+
+        rows = [
+            _row("append, one writer, one entry a transaction", _rate(SINGLE, lambda: _one_by_one(SINGLE)), "1/s"),
+            _row(f"append, {WRITERS} writers at once, one entry a transaction", _rate(SINGLE, _together), "1/s"),
+        ]
+        left = entries - 2 * SINGLE
+        rows.append(
+            _row(f"append, one writer, {BATCH:,} entries a transaction", _rate(left, lambda: _batches(left)), "1/s")
+        )
+        size = f"a ledger of {entries:,} entries"
+        rows.append(
+            _row(f"sign a checkpoint of {size} and keep it with the witness", 1000 * _seconds(ledger.checkpoint), "ms")
+        )
+        rows.append(_row(f"prove an entry in {size}", 1000 * _seconds(lambda: ledger.proof(entries // 3)), "ms"))
+        for name in ("ledger.jsonl", "ledger.jsonl.gz"):
+            file = home / name
+            rows.append(_row(f"export {size}, {name}", _seconds(lambda file=file: ledger.export(file)), "s"))
+            rows.append(_row(f"size of {name}", file.stat().st_size / 1e6, "MB"))
+            seconds, megabytes = _verified(file, entries)
+            command = f"linkage ledger verify {name} --checkpoint {name}.checkpoint.json"
+            rows.append(_row(f"verify {size}, {name}, offline, the whole command", seconds, "s", command))
+            rows.append(_row("highest resident memory of that command", megabytes, "MB", command))
+        rows.append(_row(f"verify {size} in the register against every checkpoint", _seconds(_verify_live), "s"))
+    return rows
+
+
+def main() -> None:
+    """Print the figures."""
+    for row in figures(int(sys.argv[1]) if len(sys.argv) > 1 else ENTRIES):
+        print(f"{row['what']:86s} {row['figure']:>9} {row['unit']:5s} {row['command']}")
+
+
+def _row(what: str, figure: float, unit: str, command: str = COMMAND) -> dict[str, str]:
+    shown = f"{figure:,.0f}" if figure >= 100 else f"{figure:.1f}"
+    return {"what": what, "figure": shown, "unit": unit, "command": command}
+
+
+def _rate(number: int, work: Callable[[], Any]) -> float:
+    return number / _seconds(work)
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _one_by_one(number: int) -> None:
+    from linkage.custody import ledger
+
+    for _ in range(number):
+        ledger.record("benchmark", _FACTS)
+
+
+def _together() -> None:
+    """The same number of entries by several processes at once, their starts included."""
+    with ProcessPoolExecutor(WRITERS) as writers:
+        for _ in writers.map(_one_by_one, [SINGLE // WRITERS] * WRITERS):
+            pass
+
+
+def _batches(number: int) -> None:
+    from linkage.custody import ledger
+    from linkage.custody.register import Register
+
+    register = Register.open()
+    for start in range(0, number, BATCH):
+        with register.transaction() as session:
+            entries = [ledger.Entry("benchmark", _FACTS)] * min(BATCH, number - start)
+            ledger.append_all(session, entries)
+
+
+def _verified(file: Path, entries: int) -> tuple[float, float]:
+    """Seconds and megabytes of the command as an auditor runs it."""
+    kept = file.with_name(file.name + ".checkpoint.json")
+    command = [
+        sys.executable,
+        "-c",
+        "from linkage.cli import main; main()",
+        "ledger",
+        "verify",
+        file,
+        "--checkpoint",
+        kept,
+    ]
+    began = time.perf_counter()
+    told = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    seconds = time.perf_counter() - began
+    assert told.stdout.startswith(f"{entries} entries; the first {entries} are those the witness signed"), told.stdout
+    # Of all children so far; the one before it was smaller or the same command.
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+
+
+def _verify_live() -> None:
+    from linkage.custody import ledger
+
+    told = ledger.verify_live()
+    assert told["ok"], told
+
+
+@contextmanager
+def _stack() -> Iterator[Path]:
+    """PostgreSQL, SeaweedFS and OpenBao of our own in a temporary home, removed afterwards."""
+    from linkage.stack import start, stop
+
+    home, before = Path(tempfile.mkdtemp(prefix="linkage-bench-")), dict(os.environ)
+    try:
+        start(home, airflow=False, clock="real", tell=lambda _: None)
+        os.environ["LINKAGE_HOME"] = str(home)
+        yield home
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        stop(home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

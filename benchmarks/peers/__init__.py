@@ -1,0 +1,1 @@
+"""What this project is measured against, one script each, run by `benchmarks.peer_runs` in the peers' own environment."""

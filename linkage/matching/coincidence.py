@@ -1,0 +1,119 @@
+"""How often two different people agree: counted inside each file, where no two records are one person."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.matching.evidence import evidence
+from linkage.matching.levels import compare
+from linkage.matching.sides import People, Side
+from linkage.tokens.rules import Component, Rules, field_key
+
+Floats = NDArray[np.float64]
+
+
+def chances(sides: tuple[Side, Side], rules: Rules) -> list[tuple[Floats, Floats]]:
+    """Per component, u per level (`differs` last): for any two people, and for two who agree on its `given`.
+
+    The best level is counted over all pairs of a file, which token counts give; the others over pairs drawn at
+    random. The policy's figures weigh as much as `prior_coincidences` coincidences would.
+    """
+    drawn = _levels_of_strangers(sides, rules)
+    told = []
+    for place, one in enumerate(rules.components):
+        seen, draws = drawn[place]
+        strength = rules.decide.prior_coincidences
+        u = (seen[:-1] + strength) / (draws + strength / np.array(one.u))
+        alike, pairs = exact_pairs(sides, rules, one)
+        u[0] = (alike + strength) / (pairs + strength / one.u[0])
+        general = _complete(u)
+        told.append((general, _given(sides, rules, one) if one.given else general))
+    return told
+
+
+def exact_pairs(sides: tuple[Side, Side], rules: Rules, one: Component) -> tuple[float, float]:
+    """Pairs of people of one file who agree on the component's best level, and pairs of people in all."""
+    alike, pairs = 0.0, 0.0
+    for side in sides:
+        if (key := held_key(side, rules, one)) is not None:
+            shared, people = pairs_sharing(side, key)
+            alike, pairs = alike + shared, pairs + people * (people - 1) / 2
+    return alike, pairs
+
+
+def pairs_sharing(side: Side, key: int) -> tuple[float, float]:
+    """Pairs of people of a file who share a token of a match-key, and how many people have one."""
+    relation = side.relation(key)
+    people = relation.held["people"].to_numpy().astype(np.float64)
+    return float((people * (people - 1)).sum()) / 2, float(relation.has.sum())
+
+
+def held_key(side: Side, rules: Rules, one: Component) -> int | None:
+    """The field match-key of a component's best level, if the side has such tokens."""
+    name = field_key(f"{one.name}.{one.levels[0]}")
+    if name not in rules.names or not side.holds(rules.names.index(name)):
+        return None
+    return rules.names.index(name)
+
+
+def _levels_of_strangers(sides: tuple[Side, Side], rules: Rules) -> list[tuple[Floats, float]]:
+    """Per component, how many drawn pairs show each level and how many show any."""
+    totals = [(np.zeros(len(one.levels) + 1), 0.0) for one in rules.components]
+    for number, side in enumerate(sides):
+        people = len(side.ids)
+        if people < 2 or not any(held_key(side, rules, one) is not None for one in rules.components):
+            continue
+        size = min(rules.decide.sampled_pairs // 2, people * (people - 1) // 2)
+        rng = np.random.default_rng(number)
+        some = rng.choice(people, min(people, rules.decide.sampled_people), replace=False)
+        here = rng.integers(0, len(some), size)
+        there = (here + rng.integers(1, len(some), size)) % len(some)
+        here, there = some[here], some[there]
+        _count(side, here, there, rules, totals)
+    return totals
+
+
+def _given(sides: tuple[Side, Side], rules: Rules, one: Component) -> Floats:
+    """u among pairs of people of one file who agree on the component that `one` is given."""
+    if one.given is None:
+        raise ValueError("only for a component with `given`")
+    other = next(each for each in rules.components if each.name == one.given.component)
+    totals = [(np.zeros(len(each.levels) + 1), 0.0) for each in rules.components]
+    for side in sides:
+        if (key := held_key(side, rules, other)) is not None and held_key(side, rules, one) is not None:
+            here, there = _neighbours(side, key, rules.decide.sampled_pairs // 6)
+            _count(side, here, there, rules, totals, one.name)
+    seen, draws = totals[rules.components.index(one)]
+    strength = rules.decide.prior_coincidences
+    return _complete((seen[:-1] + strength) / (draws + strength / np.array(one.given.u)))
+
+
+def _neighbours(side: Side, key: int, size: int) -> tuple[People, People]:
+    """Up to `size` pairs of people next to each other among those who share a token."""
+    at, token = side.relation(key).spread(np.arange(len(side.ids), dtype=np.int64))
+    order = np.lexsort((at, token))
+    at, token = at[order], token[order]
+    follows = np.flatnonzero(token[1:] == token[:-1])
+    if len(follows) > size:
+        follows = follows[np.linspace(0, len(follows) - 1, size).astype(np.int64)]
+    return at[follows], at[follows + 1]
+
+
+def _count(
+    side: Side, here: People, there: People, rules: Rules, totals: list[tuple[Floats, float]], only: str = ""
+) -> None:
+    patterns = evidence(side, side, here, there, rules, only=only, thorough=True)
+    compared = compare(patterns.agree, patterns.both, rules)
+    for place, level in enumerate(compared.levels):
+        told = level >= 0
+        seen, draws = totals[place]
+        seen += np.bincount(level[told], weights=patterns.count[told], minlength=len(seen))
+        totals[place] = seen, draws + float(patterns.count[told].sum())
+
+
+def _complete(u: Floats) -> Floats:
+    """With `differs` as what is left, which is never nothing."""
+    most = 0.95
+    scaled = u * min(1.0, most / float(u.sum()))
+    return np.append(scaled, 1.0 - scaled.sum())
