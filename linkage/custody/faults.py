@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections import Counter
 
 POINTS: dict[str, tuple[str, ...]] = {
@@ -45,7 +44,6 @@ POINTS: dict[str, tuple[str, ...]] = {
 ALL = tuple(point for points in POINTS.values() for point in points)
 
 _reached: Counter[str] = Counter()
-_counting = threading.Lock()
 
 
 def reach(point: str) -> None:
@@ -61,7 +59,6 @@ def reach(point: str) -> None:
     name, _, number = told.partition(":")
     if name not in (point, "any"):
         return
-    with _counting:  # deletions run side by side
-        _reached[name] += 1
-        if _reached[name] == int(number or 1):
-            os.kill(os.getpid(), signal.SIGKILL)
+    _reached[name] += 1
+    if _reached[name] == int(number or 1):
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -6,6 +6,8 @@ merge them. A pair that a household could explain is refused unless the National
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
@@ -45,8 +47,8 @@ def hazard(compared: Comparison, patterns: Patterns, sides: tuple[Side, Side], r
     plain = forename & (birth | no_birth) & surname
     spouse = ~forename & ~crossed & ~birth & surname
     contradicted = compared.differs("gender")
-    for kind in (twin, namesake, spouse):
-        if _in_excess(kind & place, plain & place, compared, patterns):
+    for kind, by_chance in ((twin, 0.0), (namesake, 0.0), (spouse, _together_by_chance(sides, rules))):
+        if _in_excess(kind & place, plain & place, compared, patterns, by_chance):
             contradicted |= kind
     return ~safe & contradicted
 
@@ -57,33 +59,56 @@ def _forename(compared: Comparison) -> Flags:
     return compared.at("forename", "exact", "variant", "swapped") | alike
 
 
+_PLACES = ("address.exact", "postcode.exact")
+
+
 def _without_households(sides: tuple[Side, Side], rules: Rules) -> bool:
-    """Whether both files are large enough to judge and hold (next to) no two people of one surname at one place.
+    """Whether both files are large enough to judge and hold hardly more people of one surname at one place than chance.
 
-    The places are the address and the postcode, whichever a file has; some share a name and a postcode by chance.
+    The places are the address and the postcode, whichever a file has.
     """
-    judged = [_strangers_only(side, place, rules) for side in sides for place in ("address.exact", "postcode.exact")]
-    known = [strangers for strangers in judged if strangers is not None]
-    return len(known) >= len(sides) and all(known)
+    judged = [_homes(side, place, rules) for side in sides for place in _PLACES]
+    known = [one for one in judged if one is not None and one.people >= rules.decide.household_people]
+    return len(known) >= len(sides) and all(one.strangers(rules.decide.household_pairs) for one in known)
 
 
-def _strangers_only(side: Side, place: str, rules: Rules) -> bool | None:
-    """Whether hardly more people of a file than chance would bring together share a surname and a place.
+def _together_by_chance(sides: tuple[Side, Side], rules: Rules) -> float:
+    """How many pairs across the files are strangers who share surname and place: the place that tells most."""
+    counted = []
+    for place in _PLACES:
+        homes = [_homes(side, place, rules) for side in sides]
+        told = [one for one in homes if one is not None and one.people > 1]
+        if len(told) == len(sides):
+            within = sum(one.people * (one.people - 1) / 2 for one in told)
+            counted.append(sum(one.by_chance for one in told) / within * told[0].people * told[1].people)
+    return min(counted, default=0.0)
 
-    None where too few people have both to judge.
-    """
+
+@dataclass(frozen=True)
+class _Homes:
+    """A file's people who have a surname and a place: how many, pairs of them together, and pairs chance would bring."""
+
+    people: int
+    together: float
+    by_chance: float
+
+    def strangers(self, allowed: float) -> bool:
+        """Whether hardly more are together than chance explains: at most `allowed` pairs per person more."""
+        slack = _EXCESS * float(np.sqrt(self.by_chance + 1.0)) + allowed * self.people
+        return self.together <= self.by_chance + slack
+
+
+def _homes(side: Side, place: str, rules: Rules) -> _Homes | None:
+    """None for a side without such tokens."""
     names = [field_key(part) for part in ("surname.exact", place)]
     if any(name not in rules.names or not side.holds(rules.names.index(name)) for name in names):
         return None
     surname, home = (side.relation(rules.names.index(name)) for name in names)
     rows, token = surname.spread(np.arange(len(side.ids), dtype=np.int64))
     again, other = home.spread(rows)
-    if len(again) < rules.decide.household_people:
-        return None
-    together = _sharing(mixed(token[again], other))
-    by_chance = _sharing(token[again]) * _sharing(other) / (len(again) * (len(again) - 1) / 2)
-    allowed = by_chance + _EXCESS * float(np.sqrt(by_chance + 1.0)) + rules.decide.household_pairs * len(again)
-    return together <= allowed
+    pairs = max(len(again) * (len(again) - 1) / 2, 1.0)
+    token = token[again]
+    return _Homes(len(again), _sharing(mixed(token, other)), _sharing(token) * _sharing(other) / pairs)
 
 
 def _sharing(tokens: Tokens) -> float:
@@ -92,11 +117,11 @@ def _sharing(tokens: Tokens) -> float:
     return float((held * (held - 1)).sum()) / 2
 
 
-def _in_excess(odd: Flags, plain: Flags, compared: Comparison, patterns: Patterns) -> bool:
+def _in_excess(odd: Flags, plain: Flags, compared: Comparison, patterns: Patterns, by_chance: float) -> bool:
     """Whether `odd` pairs gather where everything else agrees to the letter: relatives do, slips of the pen do not.
 
     Errors fall on identifiers independently, so the odd pairs' share should be the same whether or not the address
-    has an error of its own; relatives share the address exactly.
+    has an error of its own; relatives share the address exactly. `by_chance`: strangers who share name and place.
     """
     same = compared.at("surname", "exact") & ~(compared.missing("postcode") & compared.missing("address"))
     for place in ("postcode", "address"):
@@ -105,6 +130,8 @@ def _in_excess(odd: Flags, plain: Flags, compared: Comparison, patterns: Pattern
     def pairs(kind: Flags) -> float:
         return float(patterns.count[kind].sum())
 
-    expected = pairs(plain & same) * pairs(odd & ~same) / max(pairs(plain & ~same), 1.0)
-    print('EXC', pairs(odd&same), expected, pairs(plain&same),pairs(plain&~same),pairs(odd&~same))
-    return pairs(odd & same) > expected + _EXCESS * float(np.sqrt(expected + 1.0))
+    elsewhere = max(pairs(odd & ~same), 1.0)
+    expected = pairs(plain & same) * elsewhere / max(pairs(plain & ~same), 1.0)
+    # The expectation is itself counted, from few pairs.
+    spread = float(np.sqrt(by_chance + expected + expected**2 / elsewhere + 1.0))
+    return pairs(odd & same) > by_chance + expected + _EXCESS * spread

@@ -35,12 +35,13 @@ class Airflow:
         told = self._call("GET", "/api/v2/importErrors", params={"limit": 50})
         return [str(one["filename"]).rsplit("/", 1)[-1] for one in told["import_errors"]]
 
-    def trigger(self, dag_id: str, day: date) -> str:
-        """Start the DAG's run for a date, once: a run of that date which already exists is returned, cleared if it failed."""
-        known = [run for run in self.runs(dag_id, day) if run["dag_run_id"] == f"sandbox__{day}"]
+    def trigger(self, dag_id: str, day: date, kind: str = "sandbox") -> str:
+        """Start the DAG's run for a date, once per kind: one that exists already is returned, cleared if it failed."""
+        run_id = f"{kind}__{day}"
+        known = [run for run in self.runs(dag_id, day) if run["dag_run_id"] == run_id]
         if known:
             return self.revive(dag_id, known[-1])
-        body = {"dag_run_id": f"sandbox__{day}", "logical_date": None, "partition_key": day.isoformat()}
+        body = {"dag_run_id": run_id, "logical_date": None, "partition_key": day.isoformat()}
         return str(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def revive(self, dag_id: str, run: dict[str, Any]) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sandbox_command import Sandbox
 
+from linkage import stack as embedded
 from linkage.clock import LONDON
+from linkage.sandbox.airflow_api import Airflow
 
 pytestmark = pytest.mark.system
 EVALUATION = {
@@ -41,6 +44,24 @@ def today(sandbox: Sandbox) -> Sandbox:
     (folder / bad.manifest_name).write_bytes(bad.manifest or b"")
     assert sandbox.run() == 0, sandbox.output.read_text()[-4000:]
     return sandbox
+
+
+@pytest.fixture(scope="module")
+def later(today: Sandbox) -> Iterator[Airflow]:
+    """The same stack up again, as the schedule would find it, with the corrected police file in its landing folder."""
+    from linkage.sandbox.partner_files import partner_deliveries
+    from linkage.sandbox.population import make_population
+    from linkage.settings import Settings
+
+    addresses = embedded.start(today.home, airflow=True, clock="real", tell=lambda _: None)
+    conf = Settings()  # type: ignore[call-arg]
+    day = datetime.now(LONDON).date() - timedelta(days=1)
+    sound = partner_deliveries(make_population(conf.sandbox_seed, conf.sandbox_families, day), day)["police"]
+    folder = today.home / "landing" / "police"
+    (folder / sound.file_name).write_bytes(sound.content)
+    (folder / sound.manifest_name).write_bytes(sound.manifest)
+    yield Airflow(addresses.ui_url, "engineer", addresses.users["engineer"])
+    embedded.stop(today.home)
 
 
 def lines(home: Path, dag_id: str) -> list[str]:
@@ -93,3 +114,17 @@ def test_a_broken_file_is_one_red_task_with_a_reason_and_the_other_feeds_go_on(t
     assert said
     assert all("It is kept in quarantine as hld_" in line for line in said)
     assert len(today.summary["deliveries"]) == 9
+
+
+def test_fixing_and_redelivering_turns_it_green_by_itself(today: Sandbox, later: Airflow) -> None:
+    """Nobody clears a task: the next run takes the corrected file in, and what was red is green."""
+    day = datetime.now(LONDON).date()
+    first = later.runs("partner_deliveries", day)[0]["dag_run_id"]
+    states = later.task_states("partner_deliveries", first)
+    assert [state for task, state in states if task == "receive"].count("failed") == 1
+    answer = today.home / "outbox" / "police" / "errors.csv"
+    run_id = later.trigger("partner_deliveries", day, kind="next")
+    done = later.wait("partner_deliveries", day, 240, lambda _: None, run_id)
+    assert [state for task, state in done["tasks"] if task == "receive"] == ["success"]
+    assert not any((today.home / "landing" / "police").iterdir())
+    assert "truncated" not in (answer.read_text() if answer.exists() else "")
