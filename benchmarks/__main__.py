@@ -10,7 +10,8 @@ import ast
 from importlib import import_module
 from pathlib import Path
 
-_PARTS = {"population", "match_keys_alone"}  # what topics use: they have a command line of their own and write no page
+# Parts of topics: they have a command line of their own and write no page.
+_PARTS = {"population", "match_keys_alone", "custody_cipher", "custody_destroy", "custody_ledger"}
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Custody in figures: cipher, destruction, ledger; each in a run of its own, assembled into one page.
 
 `python -m benchmarks.custody` runs all three; `python -m benchmarks.custody ledger` one, and keeps the others' figures as
-docs/benchmarks/custody.json has them.
+docs/benchmarks/results/custody.json has them.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ PROMISES = (
 
 
 def main(names: Sequence[str] = ()) -> None:
-    """Run the named sections, or all, and write docs/benchmarks/custody.{json,md,png}."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    kept = OUT / "custody.json"
+    """Run the named sections, or all, and write docs/benchmarks/custody.md, its plot and its results."""
+    kept = OUT / "results" / "custody.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
     told: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     for name in names or SECTIONS:
         rows = [dict(row) for row in SECTIONS[name][1]()]

@@ -143,7 +143,9 @@ def _run(
     faults.reach("before_leftover_keys")
     _leftover_keys(register, report, stores)
     faults.reach("before_vacuum")
-    report.lines.extend(vacuum(deleted=bool(free)))
+    for told in vacuum(deleted=bool(free)):
+        report.lines.append(told)
+        register.incident("vacuum_incomplete", f"{report.as_of:%Y-%m-%d}", told)
     faults.reach("after_vacuum")
 
 

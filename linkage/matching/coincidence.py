@@ -66,7 +66,7 @@ def _levels_of_strangers(sides: tuple[Side, Side], rules: Rules) -> list[tuple[F
             continue
         size = min(rules.decide.sampled_pairs // 2, people * (people - 1) // 2)
         rng = np.random.default_rng(number)
-        some = rng.choice(people, min(people, rules.decide.sampled_people), replace=False)
+        some = np.argsort(_drawn(side))[: rules.decide.sampled_people]
         here = rng.integers(0, len(some), size)
         there = (here + rng.integers(1, len(some), size)) % len(some)
         here, there = some[here], some[there]
@@ -92,12 +92,18 @@ def _given(sides: tuple[Side, Side], rules: Rules, one: Component) -> Floats:
 def _neighbours(side: Side, key: int, size: int) -> tuple[People, People]:
     """Up to `size` pairs of people next to each other among those who share a token."""
     at, token = side.relation(key).spread(np.arange(len(side.ids), dtype=np.int64))
-    order = np.lexsort((at, token))
+    drawn = _drawn(side)
+    order = np.lexsort((drawn[at], token))
     at, token = at[order], token[order]
     follows = np.flatnonzero(token[1:] == token[:-1])
     if len(follows) > size:
-        follows = follows[np.linspace(0, len(follows) - 1, size).astype(np.int64)]
+        follows = follows[np.argsort(drawn[at[follows]])[:size]]
     return at[follows], at[follows + 1]
+
+
+def _drawn(side: Side) -> NDArray[np.uint64]:
+    """A number for each person by which to draw some: neither the order of rows nor the key changes who is drawn."""
+    return side.ids.hash(seed=0).to_numpy()
 
 
 def _count(

@@ -88,6 +88,9 @@ def _better(rules: Rules, number: int) -> np.uint64:
     better = (
         [f"{part.component}.{level}" for level in ladder[: ladder.index(part.level)]] if part.level in ladder else []
     )
+    if part.name == "dob.year":
+        # Day and month may agree where the year does not.
+        better = ["dob.exact"]
     if part.component == "names":
         # Whether names changed places is asked only where the surnames do not agree as they stand.
         better = ["surname.exact"]

@@ -22,7 +22,7 @@ _EXCESS = 3.0  # standard deviations
 def hazard(compared: Comparison, patterns: Patterns, sides: tuple[Side, Side], rules: Rules) -> Flags:
     """Which patterns must not be linked because a household explains them as well as identity does."""
     forename, birth, surname = _forename(compared), compared.at("dob", "exact", "near"), compared.agrees("surname")
-    no_forename, no_birth = compared.missing("forename"), compared.missing("dob")
+    no_forename, no_birth = compared.missing("forename"), compared.missing("dob") & ~compared.other_year
     swapped, crossed = compared.at("forename", "swapped"), compared.at("forename", "crossed")
     place = compared.at("postcode", "exact", "near") | compared.agrees("address")
     # A number may stand on a relative's record too: it needs the forename or the very date beside it.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.matching.evidence import Flags, Masks
-from linkage.tokens.rules import Component, Rules
+from linkage.tokens.rules import Component, Rules, field_key
 
 Levels = NDArray[np.int8]
 MISSING: Final = -1  # one of the two has no such identifier
@@ -25,6 +25,7 @@ class Comparison:
     components: tuple[Component, ...]
     levels: tuple[Levels, ...]
     absent: tuple[Flags, ...]
+    other_year: Flags  # both dates of birth show a year, and not the same one
 
     def of(self, component: str) -> Levels:
         """The levels of one component."""
@@ -67,7 +68,14 @@ def compare(agree: Masks, both: Masks, rules: Rules) -> Comparison:
         level[(level == UNSHOWN) & _witnessed(one.name, shown, both & ~agree, rules)] = len(one.levels)
         level[(level == UNSHOWN) & absent[one.name]] = MISSING
     _names(levels, agree, rules)
-    return Comparison(rules.components, tuple(levels.values()), tuple(absent.values()))
+    return Comparison(rules.components, tuple(levels.values()), tuple(absent.values()), _other_year(agree, both, rules))
+
+
+def _other_year(agree: Masks, both: Masks, rules: Rules) -> Flags:
+    """An impossible date is no date, but its year still tells a father from a son."""
+    same = _any(agree, _bits_of(rules, "dob", "exact") | _bits_of(rules, "dob", "near"))
+    year = np.uint64(sum(1 << place for place, key in enumerate(rules.match_keys) if key.name == field_key("dob.year")))
+    return _any(both, year) & ~_any(agree, year) & ~same
 
 
 def _best(one: Component, agree: Masks, rules: Rules) -> Levels:

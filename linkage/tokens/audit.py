@@ -12,7 +12,7 @@ from linkage.tokens import rules
 from linkage.tokens.attack import NAMES, Attack, Known, attack
 from linkage.tokens.rules import Kind, LeakageBudget
 
-ATTACKED: Final = 100_000  # people of a larger file on whom the attack is tried: half of them known, half attacked
+ATTACKED: Final = 60_000  # people of a larger file on whom the attack is tried: half of them known, half attacked
 
 
 @dataclass(frozen=True)

@@ -70,10 +70,15 @@ def _show(report: LeakageReport, as_json: bool) -> None:
         typer.echo(json.dumps(report.rows()))
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("match-key", "people", "most behind a token", "share a token", "named", "over budget")
-    for row in report.rows():
+    rows = report.rows()
+    # A name that is cut would not say which match-key is meant.
+    widest = max((len(row["match_key"]) for row in rows), default=0)
+    name = Column("match-key", no_wrap=True, min_width=widest)
+    over = Column("over budget", no_wrap=True, min_width=max((len(", ".join(row["over"])) for row in rows), default=0))
+    table = Table(name, "people", "most behind a token", "share a token", "named", over)
+    for row in rows:
         named = "" if row["named_share"] is None else f"{row['named_share']:.3%}"
         figures = (f"{row['people']}", f"{row['highest_people']}", f"{row['shared_share']:.2%}", named)
         table.add_row(row["match_key"], *figures, ", ".join(row["over"]))

@@ -48,10 +48,10 @@ def issued(house, horizon=LATER, **more) -> str:
     return destruction.destroy(held.id, "its deadline", horizon, "the sweep").document
 
 
-@pytest.mark.parametrize("asked", D9, ids=lambda name: name)
-def test_every_field_that_is_asked_for_is_there(doubled_house, asked: str) -> None:
+def test_every_field_that_is_asked_for_is_there(doubled_house) -> None:
     """D9, field by field."""
-    assert D9[asked](certificate.read(issued(doubled_house)))
+    told = certificate.read(issued(doubled_house))
+    assert [asked for asked, stands in D9.items() if not stands(told)] == []
 
 
 def test_a_simulated_clock_is_told_and_a_snapshot_that_held_the_key_is_named(doubled_house) -> None:

@@ -170,6 +170,17 @@ def test_a_clock_that_went_back_postpones_nothing_and_is_told(house) -> None:
     assert sweep().ok
 
 
+def test_a_vacuum_that_cannot_be_asked_for_is_an_incident_and_undoes_nothing(doubled_house, monkeypatch) -> None:
+    """D7: the bytes it would give up are unreadable already."""
+    monkeypatch.setenv("LINKAGE_WEED_MASTER_URL", "http://127.0.0.1:1")
+    doubled_house.put()
+    doubled_house.at(date(2022, 10, 30), 12)
+    report = sweep()
+    assert report.ok and report.destroyed == 1
+    assert any("vacuum could not be asked for" in line for line in report.lines)
+    assert [one.kind for one in doubled_house.register.incidents()] == ["vacuum_incomplete"]
+
+
 def test_stores_can_be_swept_one_by_one(house) -> None:
     ours, theirs = house.put("dwp", "match_working"), house.put("moj", "match_working")
     house.at(date(2022, 10, 31), 3)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from linkage.identifiers.standardise import standardise
-from linkage.matching.match import MatchResult, match
+from linkage.identifiers.names import forenames
+from linkage.identifiers.standardise import by_value, standardise
+from linkage.matching.match import MatchResult, match, match_values
 from linkage.sandbox.names import ORIGINS
 from linkage.tokens.keys import LinkageKey
 from linkage.tokens.tokenise import tokenise
@@ -46,7 +47,7 @@ def people(count: int, seed: int, first: int = 0) -> pl.DataFrame:
 
 def relatives(kind: str, count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`count` people, and for each a relative easily taken for them, at one address: twins, namesakes or spouses."""
-    one = people(count, seed, first=500_000)
+    one = people(count, seed, first={"twins": 500_000, "namesakes": 520_000, "spouses": 540_000}[kind])
     rng = np.random.default_rng(seed + 1)
     male = one["gender"] == "M"
     others = {
@@ -71,9 +72,17 @@ def relatives(kind: str, count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFr
         ],
     }
     other = one.with_columns(*changes[kind]).with_columns(pl.col("record_id").str.replace("p", "q"))
-    # A relative has another forename: where the draw gave the same one, the pair is left out.
-    keep = (other["forename"] != one["forename"]) if kind != "namesakes" else pl.Series([True] * count)
+    # A relative has another forename: where the draw gave the same one, or a form of it (Henry, Harry), there is no pair.
+    forms = forenames()
+    keep = pl.Series(
+        kind == "namesakes" or not _forms(forms, name) & _forms(forms, another)
+        for name, another in zip(one["forename"], other["forename"], strict=True)
+    )
     return one.filter(keep), other.filter(keep)
+
+
+def _forms(kept: dict[str, str], name: str) -> set[str]:
+    return {name.upper(), *kept.get(name.upper(), "").split()}
 
 
 def second_record(frame: pl.DataFrame, seed: int, rate: float = 0.08) -> pl.DataFrame:
@@ -102,11 +111,21 @@ def second_record(frame: pl.DataFrame, seed: int, rate: float = 0.08) -> pl.Data
 
 
 def linked(left: pl.DataFrame, right: pl.DataFrame, kind: str = "compound", **options: bool) -> MatchResult:
-    """Tokenise both under one throwaway key and match."""
+    """Tokenise both under one throwaway key and match; of kind `values` as `linkage link` does it."""
     key = LinkageKey.throwaway()
+    if kind == "values":
+        return match_values(by_value(left), by_value(right), key, **options)
     kinds = ("compound", "field") if kind == "both" else (kind,)
     made = [pl.concat([tokenise(standardise(side), key, one) for one in kinds]) for side in (left, right)]  # type: ignore[arg-type]
     return match(*made, **options)
+
+
+def half_on_one_side(kind: str, count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Two files of `count` pairs of relatives: of one half both are in both files, of the other one on each side only."""
+    one, other = relatives(kind, count + count // 20, seed)
+    one, other = (side[:count].with_columns(pl.col("record_id") + kind[0]) for side in (one, other))
+    both = count // 2
+    return pl.concat([one, other[:both]]), second_record(pl.concat([one[:both], other]), seed + 50)
 
 
 def judged(result: MatchResult, truth: dict[str, str]) -> tuple[int, int]:

@@ -55,6 +55,31 @@ def test_parquet_in_and_out_gives_the_same_links(files):
     assert pl.read_parquet(files / "pairs.parquet").select(ids).equals(pl.read_csv(files / "pairs.csv").select(ids))
 
 
+def test_column_types_of_a_parquet_file_make_no_difference(files):
+    run("link", files / "left.csv", files / "right.csv", "--out", files / "pairs.csv")
+    pl.read_csv(files / "left.csv", infer_schema=False).with_columns(
+        pl.col("date_of_birth").str.to_date(), pl.col("gender", "surname").cast(pl.Categorical)
+    ).write_parquet(files / "typed.parquet")
+    run("link", files / "typed.parquet", files / "right.csv", "--out", files / "typed.csv")
+    ids = ["left_id", "right_id"]
+    assert pl.read_csv(files / "typed.csv").select(ids).equals(pl.read_csv(files / "pairs.csv").select(ids))
+
+
+def test_stages_are_shown_with_counts_and_the_end_says_what_came_of_it_and_no_value_is_shown(files):
+    shown = run("link", files / "left.csv", files / "right.csv", "--out", files / "pairs.csv").stderr
+    links = len(pl.read_csv(files / "pairs.csv"))
+    assert "Standardising 60 records" in shown
+    assert "Joining tokens of 60 and 60 people" in shown
+    assert f"{links} links; {60 - links} people unmatched on the left, {60 - links} on the right;" in shown
+    for value in pl.read_csv(files / "left.csv")["surname"].unique():
+        assert value not in shown
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(files):
+    with pytest.raises(Misuse, match="cannot be written there"):
+        run("link", files / "left.csv", files / "right.csv", "--out", files / "nowhere" / "pairs.csv")
+
+
 def test_a_file_of_one_row_and_a_file_of_none_are_files(files):
     one = pl.read_csv(files / "left.csv", infer_schema=False)[30:31]
     one.write_csv(files / "one.csv")

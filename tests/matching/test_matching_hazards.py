@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from matching_people import judged, linked, people, relatives, second_record
+from matching_people import half_on_one_side, judged, linked, people, relatives, second_record
 
 KINDS = ("twins", "namesakes", "spouses")
 TOKENS = ("compound", "field")
+PAIRS = 500
+
+
+@pytest.mark.parametrize("without", [[], ["nino"]], ids=["with nino", "without nino"])
+@pytest.mark.parametrize("tokens", ["compound", "values"])
+def test_of_fifteen_hundred_pairs_of_relatives_half_on_one_side_only_none_are_merged(tokens, without):
+    files = [half_on_one_side(kind, PAIRS, seed=60 + place) for place, kind in enumerate(KINDS)]
+    left, right = (pl.concat(side).drop(without) for side in zip(*files, strict=True))
+    result = linked(left, right, tokens)
+    both = set(left["record_id"]) & set(right["record_id"])
+    right_links, false = judged(result, {name: name for name in both})
+    assert false == 0
+    assert right_links >= 0.97 * len(both)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_five_hundred_relatives_alone_on_their_side_are_never_linked(kind):
+    one, other = relatives(kind, PAIRS + 30, seed=70)
+    assert len(one) >= PAIRS
+    assert linked(one, second_record(other, seed=71), "values").pairs.is_empty()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -56,6 +76,42 @@ def test_twins_slipped_into_large_files_without_households_are_not_linked():
     right_links, false = judged(result, {name: name for name in crowd["record_id"]})
     assert false == 0
     assert right_links >= 0.97 * len(crowd)
+
+
+def test_five_hundred_pairs_of_relatives_among_strangers_without_households_are_not_merged():
+    """The files look like ones without households, where weights may decide: the relatives must give themselves away."""
+    crowd = people(3_000, seed=77)
+    one, other = relatives("twins", PAIRS, seed=78)
+    bare = pl.lit(None, dtype=pl.String).alias("nino")
+    left = pl.concat([crowd, one]).with_columns(bare)
+    right = pl.concat([second_record(crowd, seed=79), other]).with_columns(bare)
+    assert judged(linked(left, right, "values"), {name: name for name in crowd["record_id"]})[1] == 0
+
+
+@pytest.mark.parametrize("tokens", ["compound", "values"])
+def test_siblings_who_share_an_initial_are_not_merged_by_it(tokens):
+    base = people(200, seed=81).with_columns(forename=pl.lit("James"), nino=pl.lit(None, dtype=pl.String))
+    sibling = base.with_columns(forename=pl.lit("Jonathan"), record_id="q" + pl.col("record_id"))
+    assert linked(base, sibling, tokens).pairs.is_empty()
+    # Both siblings are here, and the other file knows one of them by the initial only: nobody can say which.
+    initial = base.with_columns(forename=pl.lit("J"))
+    assert linked(pl.concat([base, sibling]), initial, tokens).pairs.is_empty()
+
+
+def test_two_different_numbers_are_two_people_when_the_names_are_merely_alike():
+    base = people(1, seed=4).with_columns(forename=pl.lit("Ambrosine"), nino=pl.lit("AB123456A"))
+    alike = base.with_columns(forename=pl.lit("Ambrosina"), nino=pl.lit("CE987654B"))
+    assert linked(base, alike, "values").pairs.is_empty()
+    assert len(linked(base, alike.with_columns(nino=pl.lit(None, dtype=pl.String)), "values").pairs) == 1
+
+
+def test_a_spouse_with_the_others_number_and_a_birthday_alike_is_not_merged():
+    base = people(1, seed=4).with_columns(
+        forename=pl.lit("Gideon"), gender=pl.lit("M"), date_of_birth=pl.lit("1970-04-09")
+    )
+    spouse = base.with_columns(forename=pl.lit("Rahel"), gender=pl.lit("F"), date_of_birth=pl.lit("1977-04-09"))
+    for kind in ("compound", "values"):
+        assert linked(base, spouse, kind).pairs.is_empty()
 
 
 def test_a_brother_and_sister_with_names_alike_are_two_people():

@@ -322,6 +322,28 @@ def test_two_tables_that_share_cells_are_attacked_together() -> None:
     assert parts.count("[c]") >= 2, "the total stands in the other table, hidden here or not"
 
 
+def test_a_total_hidden_here_and_shown_in_another_table_of_the_same_people_protects_nothing() -> None:
+    """R3: alone the outcome table is well protected; beside the status table one hidden count is total less the rest."""
+    cells = [
+        ("assessed", "yes", "50"), ("assessed", "no", "65"), ("assessed", "Total", "115"),
+        ("joined", "yes", "[c]"), ("joined", "no", "110"), ("joined", "Total", "[c]"),
+        ("Total", "yes", "[c]"), ("Total", "no", "175"), ("Total", "Total", "[c]"),
+    ]  # fmt: skip
+    frame = pl.DataFrame(cells, schema=["status", "outcome", "individuals"], orient="row").with_columns(
+        pl.lit("lambeth").alias("authority"),
+        families=pl.when(pl.col("outcome") == "Total", pl.col("individuals") != "[c]")
+        .then(pl.lit("[x]"))
+        .otherwise("individuals"),
+    )
+    rows = [("assessed", "115"), ("joined", "115"), ("Total", "230")]
+    status = pl.DataFrame(rows, schema=["status", "individuals"], orient="row").with_columns(
+        pl.lit("lambeth").alias("authority"), families=pl.col("individuals")
+    )
+    assert check_release(frame, BY_OUTCOME).passed
+    together = check_release(frame, BY_OUTCOME, earlier=[Table(BY_STATUS, status)])
+    assert ("R3", "recoverable") in reasons(together)
+
+
 def test_an_earlier_release_without_its_shape_cannot_be_compared() -> None:
     with pytest.raises(Misuse, match="R4"):
         check_release(SAFE, earlier=[Table(BY_STATUS, pl.DataFrame({"a": [1]}))])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -100,8 +99,6 @@ def _serve(addresses: stack.StackAddresses) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LINKAGE_", "AIRFLOW_", "PG"))}
     code = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "deploy")])
     airflow.bootstrap(layout, {**kept, "PYTHONPATH": code, MARK: str(layout.home)}, secrets)
-    Supervisor(layout).start("api-server")
-    known, until = ports.remembered(layout.home), time.monotonic() + 120
-    while "metadatabase" not in airflow.health(known):
-        assert time.monotonic() < until, (layout.logs / "api-server.log").read_text()[-3000:]
-        time.sleep(0.2)
+    supervisor, known = Supervisor(layout), ports.remembered(layout.home)
+    supervisor.start("api-server")
+    supervisor.await_ready("api-server", lambda: "metadatabase" in airflow.health(known))
