@@ -20,7 +20,7 @@ import httpx
 from sqlalchemy import Engine, create_engine, text
 
 HOLDINGS = 100_000
-ROUNDS = 15
+ROUNDS = 9
 COMMAND = "python -m benchmarks.retention_page"
 OUT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "retention-page.md"
 PAGES = {

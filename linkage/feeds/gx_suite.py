@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -23,13 +24,12 @@ from linkage.feeds.expectations import (
     row_expectations,
     sum_name,
 )
+from linkage.feeds.masks import ROWS_AT_ONCE
 from linkage.feeds.reading import ROW_NO
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# So many rows are validated at once: memory stays bounded, and the library's own cost per run hardly shows.
-_ROWS_AT_ONCE = 250_000
 _EPOCH = date(1970, 1, 1)
 # Row numbers only: without these, a result quotes the failing values.
 _SAFE = {
@@ -57,11 +57,12 @@ def run_suite(frame: pl.DataFrame, contract: Contract, as_of: date) -> Evidence:
     alone, together = row_expectations(contract), between_expectations(contract)
     found = [
         hit
-        for part in frame.iter_slices(_ROWS_AT_ONCE)
+        for part in frame.iter_slices(ROWS_AT_ONCE)
         for hit in _run(gx_frame(part, contract), alone, contract, as_of)
     ]
     sound = frame.filter(~pl.col(ROW_NO).is_in(list({row for row, _, _ in found})))
     found = sorted(found + _run(_repeats(sound, contract), together, contract, as_of))
+    _release()
     failed = len({(column, reason) for _, column, reason in found})
     summary: dict[str, int | str] = {
         "suite": contract.id,
@@ -106,15 +107,42 @@ def gx_frame(frame: pl.DataFrame, contract: Contract) -> pd.DataFrame:
     return pd.concat([text, pd.DataFrame(derived, index=text.index)], axis=1)
 
 
+def _release() -> None:
+    """Give back what the library's objects hold on to: they refer to each other and to the tables they looked at."""
+    import gc
+
+    from pyarrow import default_memory_pool
+
+    gc.collect()
+    default_memory_pool().release_unused()
+
+
 def _repeats(sound: pl.DataFrame, contract: Contract) -> pd.DataFrame:
     """The columns that expectations between rows read: those of the unique rules, and which rows repeat an earlier one."""
     unique = [rule for rule in contract.rules if rule.kind == "unique"]
-    if not unique:
+    if not unique or sound.is_empty():
         return sound.clear().to_pandas()
-    table = sound.to_pandas()
+    import pandas as pd
+
     columns = dict.fromkeys([ROW_NO, *(name for rule in unique for name in rule.columns)])
-    repeated = table[contract.names].duplicated(keep="first").astype("int64")
-    return table[list(columns)].assign(**{REPEAT: repeated})
+    # Whole rows are compared by two 64-bit digests, worked out in slices: the table itself would not fit the memory
+    # that a delivery may take.
+    digests = pd.concat([_digests(part[contract.names]) for part in _slices(sound)], ignore_index=True)
+    repeated = digests.duplicated(keep="first").astype("int64")
+    return sound.select(list(columns)).to_pandas().assign(**{REPEAT: repeated})
+
+
+def _slices(frame: pl.DataFrame) -> Iterator[pd.DataFrame]:
+    return (part.to_pandas() for part in frame.iter_slices(ROWS_AT_ONCE))
+
+
+def _digests(rows: pd.DataFrame) -> pd.DataFrame:
+    """Two keyed 64-bit digests of each row: 128 bits together, so that two rows never agree by chance."""
+    import pandas as pd
+
+    hashed = pd.util.hash_pandas_object
+    keys = ("0123456789abcdef", "fedcba9876543210")  # two different ones, no secrets
+    return pd.DataFrame({key: hashed(rows, index=False, hash_key=key) for key in keys})
 
 
 def _validate(table: pd.DataFrame, told: list[Expected], contract: Contract, as_of: date) -> list[tuple[Expected, Any]]:

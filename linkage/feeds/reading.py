@@ -111,7 +111,7 @@ def _read_csv(body: bytes, contract: Contract) -> TextFile:
         return refuse(contract, "truncated")
     ends_whole = body.endswith((b"\n", b"\r"))
     try:
-        rows, ragged = _parse(body.rstrip(b"\r\n") + b"\n", header)
+        rows, ragged = _parse(_one_line_end(body), header)
     except ArrowException:  # its text may quote the file
         return refuse(contract, "csv_unreadable")
     records = rows.height + len(ragged)
@@ -163,8 +163,8 @@ def _header_fault(header: list[str], contract: Contract) -> tuple[str, str] | No
 
 def _parse(body: bytes, header: list[str]) -> tuple[pl.DataFrame, list[tuple[int, int, str]]]:
     """All well-shaped rows as text, and (row number, values found, raw text) of each ragged one (RFC 4180)."""
+    from pyarrow import BufferReader, default_memory_pool, string
     from pyarrow import csv as arrow_csv
-    from pyarrow import string
 
     ragged: list[tuple[int, int, str]] = []
 
@@ -173,7 +173,7 @@ def _parse(body: bytes, header: list[str]) -> tuple[pl.DataFrame, list[tuple[int
         return "skip"
 
     table = arrow_csv.read_csv(
-        io.BytesIO(body),
+        BufferReader(body),
         # One block: row numbers stay exact, and a quoted line break never meets a block's edge.
         read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(body) + _PARSE_SLACK),
         parse_options=arrow_csv.ParseOptions(
@@ -185,7 +185,17 @@ def _parse(body: bytes, header: list[str]) -> tuple[pl.DataFrame, list[tuple[int
     )
     rows = pl.from_arrow(table)
     assert isinstance(rows, pl.DataFrame)
+    del table
+    default_memory_pool().release_unused()
     return rows, ragged
+
+
+def _one_line_end(body: bytes) -> bytes:
+    """`body` with exactly one line break at its end; a large file that has one already is not copied."""
+    tail = body[-2:]
+    if tail.endswith(b"\n") and tail not in (b"\n\n", b"\r\n") or tail == b"\r\n" and body[-3:-2] not in (b"\n", b"\r"):
+        return body
+    return body.rstrip(b"\r\n") + b"\n"
 
 
 def _numbered(rows: pl.DataFrame, ragged: list[int], records: int) -> pl.DataFrame:

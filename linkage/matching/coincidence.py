@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from linkage.matching.at_once import at_once
 from linkage.matching.evidence import evidence
 from linkage.matching.levels import compare
 from linkage.matching.sides import People, Side
 from linkage.tokens.rules import Component, Rules, field_key
 
 Floats = NDArray[np.float64]
+_Seen = tuple[Floats, float]  # pairs by level, and pairs in all
 
 
 def chances(sides: tuple[Side, Side], rules: Rules) -> list[tuple[Floats, Floats]]:
@@ -57,21 +59,21 @@ def held_key(side: Side, rules: Rules, one: Component) -> int | None:
     return rules.names.index(name)
 
 
-def _levels_of_strangers(sides: tuple[Side, Side], rules: Rules) -> list[tuple[Floats, float]]:
+def _levels_of_strangers(sides: tuple[Side, Side], rules: Rules) -> list[_Seen]:
     """Per component, how many drawn pairs show each level and how many show any."""
-    totals = [(np.zeros(len(one.levels) + 1), 0.0) for one in rules.components]
-    for number, side in enumerate(sides):
+
+    def count(side: Side, number: int) -> list[_Seen]:
         people = len(side.ids)
         if people < 2 or not any(held_key(side, rules, one) is not None for one in rules.components):
-            continue
+            return _nothing(rules)
         size = min(rules.decide.sampled_pairs // 2, people * (people - 1) // 2)
         rng = np.random.default_rng(number)
         some = np.argsort(_drawn(side))[: rules.decide.sampled_people]
         here = rng.integers(0, len(some), size)
         there = (here + rng.integers(1, len(some), size)) % len(some)
-        here, there = some[here], some[there]
-        _count(side, here, there, rules, totals)
-    return totals
+        return _count(side, some[here], some[there], rules)
+
+    return _added(at_once(lambda: count(sides[0], 0), lambda: count(sides[1], 1)))
 
 
 def _given(sides: tuple[Side, Side], rules: Rules, one: Component) -> Floats:
@@ -79,12 +81,14 @@ def _given(sides: tuple[Side, Side], rules: Rules, one: Component) -> Floats:
     if one.given is None:
         raise ValueError("only for a component with `given`")
     other = next(each for each in rules.components if each.name == one.given.component)
-    totals = [(np.zeros(len(each.levels) + 1), 0.0) for each in rules.components]
-    for side in sides:
-        if (key := held_key(side, rules, other)) is not None and held_key(side, rules, one) is not None:
-            here, there = _neighbours(side, key, rules.decide.sampled_pairs // 6)
-            _count(side, here, there, rules, totals, one.name)
-    seen, draws = totals[rules.components.index(one)]
+    component, size = one.name, rules.decide.sampled_pairs // 6
+
+    def count(side: Side) -> list[_Seen]:
+        if (key := held_key(side, rules, other)) is None or held_key(side, rules, one) is None:
+            return _nothing(rules)
+        return _count(side, *_neighbours(side, key, size), rules, component)
+
+    seen, draws = _added(at_once(lambda: count(sides[0]), lambda: count(sides[1])))[rules.components.index(one)]
     strength = rules.decide.prior_coincidences
     return _complete((seen[:-1] + strength) / (draws + strength / np.array(one.given.u)))
 
@@ -106,16 +110,24 @@ def _drawn(side: Side) -> NDArray[np.uint64]:
     return side.ids.hash(seed=0).to_numpy()
 
 
-def _count(
-    side: Side, here: People, there: People, rules: Rules, totals: list[tuple[Floats, float]], only: str = ""
-) -> None:
+def _count(side: Side, here: People, there: People, rules: Rules, only: str = "") -> list[_Seen]:
     patterns = evidence(side, side, here, there, rules, only=only, thorough=True)
     compared = compare(patterns.agree, patterns.both, rules)
-    for place, level in enumerate(compared.levels):
+    counted = []
+    for one, level in zip(rules.components, compared.levels, strict=True):
         told = level >= 0
-        seen, draws = totals[place]
-        seen += np.bincount(level[told], weights=patterns.count[told], minlength=len(seen))
-        totals[place] = seen, draws + float(patterns.count[told].sum())
+        seen = np.zeros(len(one.levels) + 1)
+        np.add.at(seen, level[told], patterns.count[told])
+        counted.append((seen, float(seen.sum())))
+    return counted
+
+
+def _nothing(rules: Rules) -> list[_Seen]:
+    return [(np.zeros(len(one.levels) + 1), 0.0) for one in rules.components]
+
+
+def _added(counts: list[list[_Seen]]) -> list[_Seen]:
+    return [(one[0] + other[0], one[1] + other[1]) for one, other in zip(*counts, strict=True)]
 
 
 def _complete(u: Floats) -> Floats:

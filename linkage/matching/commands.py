@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     import polars as pl
 
+    from linkage.identifiers.standardise import ByValue
     from linkage.matching.match import MatchResult
 
 _Out = Annotated[Path, typer.Option(help="Where the links go: left_id, right_id, weight, probability (CSV or Parquet)")]
@@ -27,22 +28,24 @@ def link(
     """Link two files of people: tokenise both under a throwaway key and match on tokens only."""
     from linkage.identifiers import tables
     from linkage.identifiers.standardise import by_value
+    from linkage.matching.at_once import at_once
     from linkage.matching.match import match_values
     from linkage.matching.progress import Stages
     from linkage.tokens.keys import LinkageKey
 
     tables.require_writable(out)
     with Stages() as stages:
-        people, told = None, []
-        for path in (left, right):
-            stages.begin(f"Reading {path.name}")
+        stages.begin(f"Reading and standardising {left.name} and {right.name}")
+
+        def standardised(path: Path, *, keep: bool) -> tuple[ByValue, pl.DataFrame | None]:
             read = tables.read(path)
-            stages.begin(f"Standardising {len(read):,} records")
-            told.append(by_value(read))
             # The raw file is kept for the report only: standardised values are a fraction of it.
-            people = read if people is None and report is not None else people
-            del read
-        result = match_values(told[0], told[1], LinkageKey.throwaway(), progress=stages.begin)
+            return by_value(read), read if keep else None
+
+        (one, people), (other, _) = at_once(
+            lambda: standardised(left, keep=report is not None), lambda: standardised(right, keep=False)
+        )
+        result = match_values(one, other, LinkageKey.throwaway(), progress=stages.begin)
         stages.begin(f"Writing {out.name}")
         _deliver(result, out, report, people, authority)
         stages.done(result)

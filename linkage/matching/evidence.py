@@ -9,13 +9,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from linkage.errors import Misuse
+from linkage.matching.at_once import at_once
 from linkage.matching.sides import People, Relation, Side, mixed
 from linkage.tokens.rules import Rules, field_key
 
 Masks = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
 _MOST_KEYS = 64  # one bit each
-_COSTLY = ("nino.near", "postcode.near")
+_COSTLY = ("nino.near", "postcode.near", "address.word")
 _FAINT = ("gender", "initial")
 _MOST_TOKENS = 32  # tokens of one person for one match-key up to which whole lists are compared at once
 _AT_ONCE = 8_192  # pairs compared at once: small enough to stay in the processor's cache
@@ -37,8 +38,8 @@ def evidence(
     """Compare pairs (row numbers) on every match-key that both sides have tokens for, common tokens included.
 
     With `only`, just the match-keys of that component. Within a component a match-key is looked at for the pairs
-    that do not agree on a better level already: who has the very same name has one that sounds the same. The
-    costliest ones are looked at only where that is worth while, unless `thorough`.
+    that do not agree on a better level already, and counts as agreeing for those that do: who has the very same name
+    has one that sounds the same. The costliest ones are looked at only where that is worth while, unless `thorough`.
     """
     if len(rules.match_keys) > _MOST_KEYS:
         raise Misuse(f"more than {_MOST_KEYS} match-keys")
@@ -51,17 +52,27 @@ def evidence(
         bit = np.uint64(1) << np.uint64(number)
         settled = (agree & _better(rules, number)) != 0
         both[settled] |= bit
+        if key.parts[0].component != "names":
+            agree[settled] |= bit
         open_pairs = np.flatnonzero(~settled if thorough else ~settled & _worth(number, agree, both, rules))
         if not len(open_pairs):
             continue
         # Nobody else's tokens are needed, so nobody else's are made.
         here, there = lefts[open_pairs], rights[open_pairs]
-        one = left.relation(number, occurring(here, len(left.ids)))
-        other = right.relation(number, occurring(there, len(right.ids)))
+        one, other = _relations(left, right, number, here, there)
         have = one.has[here] & other.has[there]
         both[open_pairs[have]] |= bit
         agree[open_pairs[have][_shared(one, other, here[have], there[have])]] |= bit
     return _patterns(agree, both)
+
+
+def _relations(left: Side, right: Side, number: int, here: People, there: People) -> list[Relation]:
+    if left is right:
+        return [left.relation(number, occurring(np.concatenate([here, there]), len(left.ids)))] * 2
+    return at_once(
+        lambda: left.relation(number, occurring(here, len(left.ids))),
+        lambda: right.relation(number, occurring(there, len(right.ids))),
+    )
 
 
 def _order(rules: Rules) -> list[int]:
@@ -99,7 +110,7 @@ def _better(rules: Rules, number: int) -> np.uint64:
 
 
 def _worth(number: int, agree: Masks, both: Masks, rules: Rules) -> Flags:
-    """Pairs for which a slip in a number or postcode is worth looking for: not where more identifiers differ than agree.
+    """Pairs for which a costly match-key is worth looking at: not where several more identifiers differ than agree.
 
     Such a pair is nobody's candidate, and these match-keys cost the most: nearly every value is one person's.
     """
@@ -113,7 +124,7 @@ def _worth(number: int, agree: Masks, both: Masks, rules: Rules) -> Flags:
             agrees = (agree & bits) != 0
             speaks += agrees
             speaks -= ((both & bits) != 0) & ~agrees
-    return np.asarray(speaks >= 0)
+    return np.asarray(speaks >= -1)
 
 
 def _field_bits(rules: Rules, component: str) -> np.uint64:
@@ -135,14 +146,19 @@ def occurring(people: People, among: int) -> People:
 def _shared(one: Relation, other: Relation, lefts: People, rights: People) -> Flags:
     """Which pairs share a token; every person asked about has some."""
     if one.single and other.single:
-        return np.asarray(one.only()[lefts] == other.only()[rights])
+        return np.asarray(one.only(lefts) == other.only(rights))
     here, there = one.place[lefts], other.place[rights]
     met = np.zeros(len(lefts), dtype=np.bool_)
     if max(one.most, other.most) <= _MOST_TOKENS:
         left, right = one.table(0), other.table(1)
-        for begin in range(0, len(lefts), _AT_ONCE):
-            part = slice(begin, begin + _AT_ONCE)
-            met[part] = (left[here[part], :, None] == right[there[part], None, :]).any(axis=(1, 2))
+
+        def compare(begin: int, end: int) -> None:
+            for first in range(begin, end, _AT_ONCE):
+                part = slice(first, min(first + _AT_ONCE, end))
+                met[part] = (left[here[part], :, None] == right[there[part], None, :]).any(axis=(1, 2))
+
+        middle = len(lefts) // 2
+        at_once(lambda: compare(0, middle), lambda: compare(middle, len(lefts)))
         return met
     # Somebody has very many tokens: lists are joined instead, each tagged with its pair so that only its own can meet.
     rows, asked = _tagged(one, lefts)

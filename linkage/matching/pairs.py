@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from linkage.matching.at_once import at_once
 from linkage.matching.sides import People, Side, Tokens, mixed
 from linkage.tokens.rules import Join, Rules
 
@@ -79,7 +80,8 @@ class _Some:
 
 def _surely(left: _Some, right: _Some, keys: tuple[int, ...], *, many_to_one: bool) -> pl.DataFrame:
     """Pairs (left, right) that agree on all the match-keys, which nobody else in either file does."""
-    one, other = left.held(keys), right.held(keys).unique("token", keep="none")
+    one, other = at_once(lambda: left.held(keys), lambda: right.held(keys))
+    other = other.unique("token", keep="none")
     if not many_to_one:
         one = one.unique("token", keep="none")
     return one.join(other, on="token", suffix="_right").select(left="person", right="person_right").unique()
@@ -87,7 +89,7 @@ def _surely(left: _Some, right: _Some, keys: tuple[int, ...], *, many_to_one: bo
 
 def _joined(left: _Some, right: _Some, keys: tuple[int, ...], join: Join) -> pl.DataFrame:
     """Pairs (left, right) that agree on all the match-keys, the rarest combinations first, as many as `join` allows."""
-    one, other = left.held(keys), right.held(keys)
+    one, other = at_once(lambda: left.held(keys), lambda: right.held(keys))
     most = max(join.least_pairs, join.pairs_per_person * min(left.people, right.people))
     counts = one.group_by("token").len("here").join(other.group_by("token").len("there"), on="token")
     # Equally common ones stand or fall together, so that the order of rows changes nothing.

@@ -53,11 +53,9 @@ class Relation:
         """Which people have a token."""
         return np.asarray(self.place >= 0)
 
-    def only(self) -> Tokens:
-        """Each person's token where nobody has more than one; meaningless where they have none."""
-        if not len(self.token):
-            return np.zeros(len(self.place), dtype=np.uint64)
-        return np.asarray(self.token[self.start[np.maximum(self.place, 0)]])
+    def only(self, people: People) -> Tokens:
+        """The token of each of `people`, all of whom have one and nobody more than one."""
+        return np.asarray(self.token[self.start[self.place[people]]])
 
     def spread(self, people: People) -> tuple[NDArray[np.int64], Tokens]:
         """All tokens of `people`: for each token the position of its person in `people`, and the token."""

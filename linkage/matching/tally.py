@@ -69,7 +69,7 @@ def _histogram(all_pairs: Any, accepted: Any, edges: Any) -> list[dict[str, Any]
 def _by_match_key(
     sides: tuple[Side, Side], patterns: Patterns, links: pl.DataFrame, rules: Rules
 ) -> list[dict[str, Any]]:
-    """Per match-key: of the links whose two people both have it, how many agree on it."""
+    """Per match-key: of the links whose two people both have it, how many agree on it or on a better level."""
     linked = np.bincount(patterns.which[links["pair"].to_numpy()], minlength=len(patterns.count))
     rows = []
     for number, key in enumerate(rules.match_keys):

@@ -117,13 +117,14 @@ class Proof:
         for place, target in enumerate(self.targets):
             if self._is_open(place) or skip(target):
                 continue
-            self._ask(place)
+            self.ask(target)
             if not self._is_open(place):
                 found.append(target)
         return found
 
-    def _ask(self, place: int) -> None:
+    def ask(self, target: Target) -> None:
         """Put one target to the solver: first with what is near, then, where that is not all, with everything."""
+        place = self.targets.index(target)
         terms = self._terms[place]
         nearby, is_all = solver.near(self.system, terms)
         self.add(solver.extremes(self.system, self.world, terms, nearby))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from linkage.errors import DependencyUnreachable
-from linkage.release.axes import Ints, Reals
+from linkage.release.axes import Bools, Ints, Reals
 from linkage.release.lattice import NOTHING
 from linkage.release.system import Contradiction, System
 
@@ -19,68 +19,73 @@ Also = tuple[Ints, float, float]  # variables, and the least and greatest sum of
 
 
 def any_world(system: System, also: Also | None = None) -> Reals:
-    """Some world that fits; `also` bounds the sum of some variables.
+    """Some world that fits, with room to move in it; `also` bounds the sum of some variables.
 
-    Raises Contradiction, DependencyUnreachable.
-    Whole rounded counts nearly always come with whole true ones, and the first answer is good enough; a random goal
-    leads there sooner than none.
+    As many rounded counts as can be are at least as large as a move takes away. Whole rounded counts nearly always
+    come with whole true ones. Raises Contradiction, DependencyUnreachable.
     """
-    places = np.concatenate([part[part != NOTHING] for told in system.rounded for part in told.values()])
-    whole = np.zeros(system.size)
-    whole[places] = 1
-    weights = np.zeros(system.size)
-    weights[places] = -np.random.default_rng(0).random(len(places))
-    everything = np.arange(system.size)
-    world = _highs(system, weights, np.zeros(system.size), everything, whole, {"mip_rel_gap": 1e9}, also)
-    if not system.fits(world[:, None])[0]:
-        world = _highs(system, weights, np.zeros(system.size), everything, whole + 1, {"mip_rel_gap": 1e9}, also)
+    from scipy import sparse
+
+    rounded = np.concatenate([part[part != NOTHING] for told in system.rounded for part in told.values()])
+    count, units = len(rounded), -(-system.policy.interval_width // system.policy.rounding_base)
+    pick = sparse.csr_array((np.ones(count), (np.arange(count), rounded)), shape=(count, system.size))
+    matrix = sparse.block_array([[system.matrix, None], [pick, -sparse.eye_array(count)]])
+    least, most = (np.append(part, np.full(count, end)) for part, end in ((system.least, 0.0), (system.most, np.inf)))
+    if also is not None:
+        row = sparse.csr_array(np.isin(np.arange(system.size + count), also[0])[None].astype(float))
+        matrix = sparse.vstack([matrix, row])
+        least, most = np.append(least, also[1]), np.append(most, also[2])
+    low = np.append(system.low, np.zeros(count))
+    high = np.append(system.high, np.full(count, float(units)))
+    goal = np.append(np.zeros(system.size), np.ones(count))
+    for whole in (np.isin(np.arange(len(goal)), rounded), np.arange(len(goal)) < system.size):
+        options = {"time_limit": _SECONDS_FOR_A_WORLD, "mip_rel_gap": 0.2}
+        world = _highs(goal, whole, (low, high), (matrix, least, most), options)[: system.size]
+        if system.fits(world[:, None])[0]:
+            break
     return world
 
 
 def solve(system: System, weights: Reals, world: Reals, places: Ints) -> Reals:
     """A world with the greatest `weights @ world` in which only `places` differ from `world`. Raises Contradiction."""
-    return _highs(system, weights, world, places, np.ones(system.size), {"time_limit": _SECONDS})
+    world = world.copy()
+    if len(places):
+        columns = system.columns[:, places].tocsr()
+        rows = np.flatnonzero(np.diff(columns.indptr))
+        world[places] = 0
+        rest = (system.matrix @ world)[rows]
+        bounds = system.low[places], system.high[places]
+        told = columns[rows], system.least[rows] - rest, system.most[rows] - rest
+        whole = np.ones(len(places), dtype=bool)
+        world[places] = _highs(weights[places], whole, bounds, told, {"time_limit": _SECONDS})
+    return world
 
 
 def _highs(
-    system: System,
-    weights: Reals,
-    world: Reals,
-    places: Ints,
-    whole: Reals,
+    goal: Reals,
+    whole: Bools,
+    bounds: tuple[Reals, Reals],
+    rows: tuple[Any, Reals, Reals],
     options: dict[str, float],
-    also: Also | None = None,
 ) -> Reals:
+    """The variables with the greatest `goal`; those marked `whole` as whole numbers, the others rounded afterwards."""
     from scipy import optimize
 
-    low, high = system.low, system.high
-    if (low > high).any():
+    if (bounds[0] > bounds[1]).any():
         raise Contradiction("two tables show counts of one cell that no true count fits")
-    world = world.copy()
-    if not len(places):
-        return world
-    columns = system.columns[:, places].tocsr()
-    rows = np.flatnonzero(np.diff(columns.indptr))
-    world[places] = 0
-    rest = (system.matrix @ world)[rows]
-    told = [(columns[rows], system.least[rows] - rest, system.most[rows] - rest)] if len(rows) else []
-    if also is not None:
-        terms, least, most = also
-        told.append((np.isin(places, terms)[None].astype(float), np.array([least]), np.array([most])))
     solved = optimize.milp(
-        -weights[places],
-        integrality=np.minimum(whole[places], 1),
-        bounds=optimize.Bounds(low[places], high[places]),
-        constraints=[optimize.LinearConstraint(*one) for one in told] or None,
-        options={"time_limit": _SECONDS_FOR_A_WORLD} | options,
+        -goal,
+        integrality=whole.astype(int),
+        bounds=optimize.Bounds(*bounds),
+        constraints=optimize.LinearConstraint(*rows) if rows[0].shape[0] else None,
+        options=options,
     )
     if solved.status == 2:
         raise Contradiction("no true counts fit what these tables show")
     if solved.x is None:
         raise DependencyUnreachable("R3: the solver found no answer in time; release fewer or smaller tables")
     # Out of time, the best world so far still fits, so the true interval is at least that wide.
-    world[places] = np.rint(solved.x)
-    return world
+    return np.rint(solved.x)
 
 
 def near(system: System, terms: Ints) -> tuple[Ints, bool]:

@@ -15,7 +15,7 @@ from linkage.release.rules import ReleasePolicy
 from linkage.release.system import Target
 
 _ROUNDS = 40  # after so many rounds the table has no version worth releasing; the audit then says so
-_WORLDS, _FEW = 12, 5  # worlds that moves start from, while more than a few counts are unproved
+_WORLDS, _FEW = 8, 5  # worlds that moves start from, while more than a few counts are unproved
 _SEARCHES = 4000  # most searches for ways to show cells again
 
 
@@ -65,7 +65,7 @@ def narrow_counts(
 
 
 def _prove_by_moves(proof: Proof, attack: Attack, policy: ReleasePolicy) -> None:
-    """Moves within what is hidden already, from one world and, while counts are left, from others they lead to."""
+    """Moves within what is hidden already, from one world and, while counts are left, from others a walk away."""
     world = attack.world
     for number in range(_WORLDS):
         cover = Cover(attack.starting_at(world), policy, hideable=False)

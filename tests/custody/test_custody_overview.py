@@ -111,7 +111,7 @@ def statements(house):
 
 @pytest.mark.parametrize("state", STATES)
 def test_every_list_and_count_is_what_a_reader_would_count_by_hand(doubled_house, state: str) -> None:
-    many(doubled_house, 300)
+    many(doubled_house, 150)
     done = {one.holding_id for one in doubled_house.register.certificates()}
     everything = doubled_house.register.find(state=None)
     for holder in ("", "ons"):
@@ -156,7 +156,7 @@ def test_a_page_takes_the_same_statements_however_much_is_registered(doubled_hou
     overview.retention(Wanted())
     with statements(doubled_house) as few:
         overview.retention(Wanted())
-    many(doubled_house, 400)
+    many(doubled_house, 200)
     with statements(doubled_house) as as_many:
         overview.retention(Wanted(), 3, 50)
     assert len(few) == len(as_many) == 3

@@ -68,7 +68,7 @@ def test_column_types_of_a_parquet_file_make_no_difference(files):
 def test_stages_are_shown_with_counts_and_the_end_says_what_came_of_it_and_no_value_is_shown(files):
     shown = run("link", files / "left.csv", files / "right.csv", "--out", files / "pairs.csv").stderr
     links = len(pl.read_csv(files / "pairs.csv"))
-    assert "Standardising 60 records" in shown
+    assert "standardising left.csv and right.csv" in shown
     assert "Joining tokens of 60 and 60 people" in shown
     assert f"{links} links; {60 - links} people unmatched on the left, {60 - links} on the right;" in shown
     for value in pl.read_csv(files / "left.csv")["surname"].unique():
