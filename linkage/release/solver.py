@@ -85,7 +85,8 @@ def _highs(
     if solved.x is None:
         raise DependencyUnreachable("R3: the solver found no answer in time; release fewer or smaller tables")
     # Out of time, the best world so far still fits, so the true interval is at least that wide.
-    return np.rint(solved.x)
+    found: Reals = np.rint(solved.x)
+    return found
 
 
 def near(system: System, terms: Ints) -> tuple[Ints, bool]:
