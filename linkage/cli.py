@@ -138,5 +138,7 @@ def main() -> None:
             raise
         # What could not be written is still buffered, and would be tried again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        typer.echo("the disk is full and the output is cut short; what was done stands, make room and run again", err=True)
+        typer.echo(
+            "the disk is full and the output is cut short; what was done stands, make room and run again", err=True
+        )
         sys.exit(4)

@@ -44,11 +44,6 @@ def hidden_before(grid: Grid, earlier: Sequence[Grid]) -> Bools:
     return found
 
 
-def of_one_population(grid: Grid, earlier: Sequence[Grid]) -> list[Grid]:
-    """The earlier releases that count the same people as `grid`: what they show bears on its hidden cells (R3)."""
-    return [past for past in earlier if _is_same_population(past, grid)]
-
-
 def _is_same_table(past: Grid, grid: Grid) -> bool:
     return (past.spec.shape, past.spec.outcome) == (grid.spec.shape, grid.spec.outcome)
 

@@ -29,16 +29,16 @@ class Protected:
 
 
 def protect(
-    lattice_of: Grid, counts: Counts, contributions: Mapping[str, Ints], earlier: Sequence[Known], policy: ReleasePolicy
+    raw: Grid, counts: Counts, contributions: Mapping[str, Ints], earlier: Sequence[Known], policy: ReleasePolicy
 ) -> Protected:
     """Hide what R2 and R4 say, round the rest, sum the totals from rounded counts, then hide until R3 is proved.
 
     `counts` are true counts, `contributions` the people of the biggest families in each cell where known;
     `earlier` are tables already released. A cell is hidden in both measures or in neither.
     """
-    lattice = lattice_of.lattice
+    lattice = raw.lattice
     shown = {measure: rounded(lattice, counts[measure], measure, policy) for measure in MEASURES}
-    grid = replace(lattice_of, shown=shown, hidden=np.zeros(lattice.shape, dtype=bool))
+    grid = replace(raw, shown=shown, hidden=np.zeros(lattice.shape, dtype=bool))
     past = [one.grid for one in earlier]
     reasons: dict[str, Bools] = {BELOW: _below(lattice, counts, shown, policy)}
     reasons[GROUP] = one_sided(lattice, lattice.sums(counts[PEOPLE]), policy)
@@ -49,11 +49,7 @@ def protect(
     reasons[DIFFERENCE] = differencing.small_differences(grid, past, policy)
     grid = grid.hiding(_any(reasons, lattice))
     same = [one for one in earlier if one.grid.spec.population == grid.spec.population]
-    hidden = (
-        hide_more(grid, counts, same, policy)
-        if grid.hidden.any() or any(one.grid.hidden.any() for one in same)
-        else grid.hidden
-    )
+    hidden = hide_more(grid, counts, same, policy)
     reasons[RECOVERABLE] = hidden
     told = np.zeros(lattice.shape, dtype=bool)
     for reason, cells in reasons.items():

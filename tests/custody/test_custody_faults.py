@@ -235,7 +235,9 @@ def test_a_full_disk_under_the_log_of_a_sweep_undoes_nothing(real_house, kept) -
     """D7: the sentences are lost, the destruction, its certificates and the ledger are not."""
     real_house.at(DUE, 12)
     with open("/dev/full", "w") as full:  # noqa: PTH123  (a device, whose every write says that the disk is full)
-        done = subprocess.run([program("linkage"), "sweep"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [program("linkage"), "sweep"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
     assert done.returncode == 4
     assert "the disk is full and the output is cut short; what was done stands" in done.stderr
     assert "Traceback" not in done.stderr

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from linkage.errors import CheckFailed, FlowRefused
-from linkage.release import approvals, bundle
+from linkage.errors import FlowRefused
+from linkage.release import approvals
 from linkage.release.approvals import Proposal
-from linkage.release.tables import ReleaseSpec, Table
 
 SHA = "a" * 64
 
@@ -72,25 +70,3 @@ def test_tables_that_were_never_proposed_cannot_be_approved() -> None:
     """R5"""
     with pytest.raises(FlowRefused, match=r"R5.*never proposed"):
         approvals.record("hld_9", "approver", ["Approve"])
-
-
-def table(count: str) -> Table:
-    frame = pl.DataFrame({"authority": ["lambeth"], "individuals": [count], "families": ["20"]})
-    return Table(ReleaseSpec("one", "authority", "2022-autumn"), frame)
-
-
-def test_a_bundle_gives_the_same_bytes_for_the_same_tables_and_others_for_others() -> None:
-    """R5"""
-    assert bundle.digest(bundle.pack([table("50")])) == bundle.digest(bundle.pack([table("50")]))
-    assert bundle.digest(bundle.pack([table("50")])) != bundle.digest(bundle.pack([table("55")]))
-
-
-def test_a_bundle_comes_back_as_the_tables_that_went_in() -> None:
-    (back,) = bundle.unpack(bundle.pack([table("50")]))
-    assert back.spec == table("50").spec
-    assert back.frame.equals(table("50").frame)
-
-
-def test_bytes_that_are_no_bundle_are_refused() -> None:
-    with pytest.raises(CheckFailed):
-        bundle.unpack(b"not a bundle")
