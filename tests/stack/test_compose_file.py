@@ -118,7 +118,10 @@ def test_only_the_ui_is_published_and_only_on_loopback() -> None:
     assert published == {"airflow-api-server": ["127.0.0.1:8080:8080"]}
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     outside = [name for name, service in SERVICES.items() if "outside" in service["networks"]]
-    assert outside == ["airflow-api-server", "watchdog"]  # the watchdog tells people, and holds no credentials of stores
+    assert outside == [
+        "airflow-api-server",
+        "watchdog",
+    ]  # the watchdog tells people, and holds no credentials of stores
     assert SERVICES["watchdog"]["volumes"] == ["watchdog:/var/lib/linkage/secrets"]
 
 
