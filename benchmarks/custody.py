@@ -50,7 +50,9 @@ PROMISES = (
     Promise("cipher", "encrypt, share of OpenSSL on blocks of 16 KiB", 80, True, "encrypt, % of OpenSSL"),
     Promise("cipher", "decrypt, share of OpenSSL on blocks of 16 KiB", 80, True, "decrypt, % of OpenSSL"),
     Promise("destroy", "destroy, verify, certify and vacuum 100,000", 300, False, "destroy 100,000 versions, s"),
-    Promise("ledger", "append, one writer, 1,000 entries", 2000, True, "append to the ledger, entries/s"),
+    Promise(
+        "ledger", "append, one writer, 1,000 entries", 2000, True, "append to the ledger, 1,000 at once, entries/s"
+    ),
     Promise("ledger", "verify a ledger of 1,000,000 entries, ledger.jsonl,", 20, False, "verify 1M entries, s"),
 )
 
@@ -106,7 +108,7 @@ def plot(told: Mapping[str, Any], file: Path) -> None:
     from matplotlib import pyplot
 
     found = seen(told)
-    figure, axes = pyplot.subplots(figsize=(8, 0.6 + 0.5 * len(found)), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(8, 1 + 0.5 * len(found)), layout="constrained")
     times = [promise.times(value) for promise, value in found]
     places = range(len(found), 0, -1)
     axes.hlines(places, 1, times, color="#b1b4b6", linewidth=2)
@@ -116,6 +118,9 @@ def plot(told: Mapping[str, Any], file: Path) -> None:
     axes.axvline(1, color="#0b0c0c", linewidth=1)
     axes.set_yticks(list(places), [promise.label for promise, _ in found])
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
+    axes.set_ylim(0.4, len(found) + 0.6)
     axes.set_xlim(min(0.8, *times) * 0.9, max(*times, 2) * 2)
     axes.set_xlabel("times better than its limit (1 = the limit)")
     axes.spines[["top", "right"]].set_visible(False)

@@ -22,7 +22,7 @@ from sqlalchemy import Engine, create_engine, text
 HOLDINGS = 100_000
 ROUNDS = 9
 COMMAND = "python -m benchmarks.retention_page"
-OUT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "retention-page.md"
+OUT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "retention_page.md"
 PAGES = {
     "first page of what is held": "/",
     "a page in the middle of what is held": "/?page=500",
@@ -70,7 +70,7 @@ SELECT id, 'verified', destroyed_at, '{}' FROM holdings WHERE destroyed_at IS NO
 _CERTIFICATES = """
 INSERT INTO certificates (id, holding_id, issued_at, document, sha256, simulated)
 SELECT replace(id, 'hld_', 'crt_'), id, destroyed_at, (SELECT string_agg(md5(id || j), '') FROM generate_series(1, 80) j),
-  md5(id), true FROM holdings WHERE destroyed_at IS NOT NULL AND id NOT LIKE 'hld_00%'
+  md5(id), true FROM holdings WHERE destroyed_at IS NOT NULL AND (id LIKE 'hld_00%') = :late
 """
 
 
@@ -85,10 +85,14 @@ class Row(TypedDict):
 
 def figures() -> list[Row]:
     """Every page's median and slowest time, and the whole list as a spreadsheet."""
-    with _served() as (page, headers, holding):
+    with _served() as (page, headers, holding, engine):
         told: list[tuple[str, str, str]] = []
         with httpx.Client(base_url=page, headers=headers, timeout=60) as client:
             worst = []
+            times = sorted(_took(client, "/") for _ in range(ROUNDS))
+            what = f"first page while some hundred destructions have no certificate, median of {ROUNDS}"
+            told.append((what, f"{statistics.median(times):.0f}", "ms"))
+            _certify(engine, late=True)
             for what, address in PAGES.items():
                 times = sorted(_took(client, address.format(holding=holding)) for _ in range(ROUNDS))
                 worst.append(times[-1])
@@ -102,7 +106,7 @@ def figures() -> list[Row]:
 
 
 def main() -> None:
-    """Measure and write docs/benchmarks/retention-page.md."""
+    """Measure and write docs/benchmarks/retention_page.md."""
     rows = figures()
     lines = [f"| {row['what']} | {row['figure']} {row['unit']} |" for row in rows]
     OUT.write_text(
@@ -122,8 +126,8 @@ def _took(client: httpx.Client, address: str) -> float:
 
 
 @contextmanager
-def _served() -> Iterator[tuple[str, dict[str, str], str]]:
-    """The page's address, a governance reader's headers, and the number of one holding."""
+def _served() -> Iterator[tuple[str, dict[str, str], str, Engine]]:
+    """The page's address, a governance reader's headers, the number of one holding, and the register."""
     from linkage import stack
     from linkage.custody.register import Register
 
@@ -131,11 +135,13 @@ def _served() -> Iterator[tuple[str, dict[str, str], str]]:
     try:
         addresses = stack.start(home, airflow=False, clock="sandbox", tell=lambda _: None)
         Register.open(addresses.register_url)
-        holding = _fill(create_engine(addresses.register_url))
+        engine = create_engine(addresses.register_url)
+        holding = _fill(engine)
         _serve(home)
         body = {"username": "governance", "password": addresses.users["governance"]}
         token = httpx.post(f"{addresses.ui_url}/auth/token", json=body, timeout=60).json()["access_token"]
-        yield f"{addresses.ui_url}/retention", {"Authorization": f"Bearer {token}"}, holding
+        yield f"{addresses.ui_url}/retention", {"Authorization": f"Bearer {token}"}, holding, engine
+        engine.dispose()
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -168,13 +174,19 @@ def _fill(engine: Engine) -> str:
         connection.execute(unguarded[0])
         connection.execute(text(_FILLED), told)
         connection.execute(unguarded[1])
-        for statement in (_VERIFIED, _CERTIFICATES):
-            connection.execute(text("VACUUM ANALYZE"))
-            connection.execute(text(statement))
         connection.execute(text("VACUUM ANALYZE"))
+        connection.execute(text(_VERIFIED))
         found = connection.execute(text("SELECT min(id) FROM holdings WHERE state = 'held'")).scalar_one()
-    engine.dispose()
+    _certify(engine, late=False)
     return str(found)
+
+
+def _certify(engine: Engine, late: bool) -> None:
+    """Certificates of what is destroyed: of most at first, of the rest when `late`."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+        connection.execute(text(_CERTIFICATES), {"late": late})
+        connection.execute(text("VACUUM ANALYZE"))
 
 
 if __name__ == "__main__":

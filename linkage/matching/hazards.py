@@ -17,6 +17,7 @@ from linkage.matching.sides import Side, Tokens, mixed
 from linkage.tokens.rules import Rules, field_key
 
 _EXCESS = 3.0  # standard deviations
+_PLACES = ("address.exact", "postcode.exact")
 
 
 def hazard(compared: Comparison, patterns: Patterns, sides: tuple[Side, Side], rules: Rules) -> Flags:
@@ -40,14 +41,15 @@ def hazard(compared: Comparison, patterns: Patterns, sides: tuple[Side, Side], r
     twin = ~forename & ~crossed & ~no_forename & birth & (surname | compared.missing("surname"))
     namesake = ~birth & ~no_birth & forename & (surname | swapped)
     safe = numbered | ordinary
-    if not _without_households(sides, rules):
+    homes = {place: [_homes(side, place, rules) for side in sides] for place in _PLACES}
+    if not _without_households(homes, rules):
         return ~safe
     # Files without households have no twins, namesakes or spouses to confuse, and the weights alone may decide;
     # unless one of those kinds of pair turns up too often to be slips of the pen.
     plain = forename & (birth | no_birth) & surname
     spouse = ~forename & ~crossed & ~birth & surname
     contradicted = compared.differs("gender")
-    for kind, by_chance in ((twin, 0.0), (namesake, 0.0), (spouse, _together_by_chance(sides, rules))):
+    for kind, by_chance in ((twin, 0.0), (namesake, 0.0), (spouse, _together_by_chance(homes))):
         if _in_excess(kind & place, plain & place, compared, patterns, by_chance):
             contradicted |= kind
     return ~safe & contradicted
@@ -59,28 +61,25 @@ def _forename(compared: Comparison) -> Flags:
     return compared.at("forename", "exact", "variant", "swapped") | alike
 
 
-_PLACES = ("address.exact", "postcode.exact")
-
-
-def _without_households(sides: tuple[Side, Side], rules: Rules) -> bool:
+def _without_households(homes: dict[str, list[_Homes | None]], rules: Rules) -> bool:
     """Whether both files are large enough to judge and hold hardly more people of one surname at one place than chance.
 
     The places are the address and the postcode, whichever a file has.
     """
-    judged = [_homes(side, place, rules) for side in sides for place in _PLACES]
-    known = [one for one in judged if one is not None and one.people >= rules.decide.household_people]
-    return len(known) >= len(sides) and all(one.strangers(rules.decide.household_pairs) for one in known)
+    for side in zip(*homes.values(), strict=True):
+        known = [one for one in side if one and one.people >= rules.decide.household_people]
+        if not known or not all(one.strangers(rules.decide.household_pairs) for one in known):
+            return False
+    return True
 
 
-def _together_by_chance(sides: tuple[Side, Side], rules: Rules) -> float:
+def _together_by_chance(homes: dict[str, list[_Homes | None]]) -> float:
     """How many pairs across the files are strangers who share surname and place: the place that tells most."""
     counted = []
-    for place in _PLACES:
-        homes = [_homes(side, place, rules) for side in sides]
-        told = [one for one in homes if one is not None and one.people > 1]
-        if len(told) == len(sides):
-            within = sum(one.people * (one.people - 1) / 2 for one in told)
-            counted.append(sum(one.by_chance for one in told) / within * told[0].people * told[1].people)
+    for left, right in homes.values():
+        if left and right and left.people > 1 and right.people > 1:
+            within = sum(one.people * (one.people - 1) / 2 for one in (left, right))
+            counted.append((left.by_chance + right.by_chance) / within * left.people * right.people)
     return min(counted, default=0.0)
 
 

@@ -62,6 +62,8 @@ class _Some:
 
     def __init__(self, side: Side, people: People | None) -> None:
         self._side, self._people = side, people
+        # The beginning of the last block: usually the next one's as well.
+        self._begun: dict[tuple[int, ...], tuple[People, Tokens]] = {}
 
     @property
     def people(self) -> int:
@@ -69,13 +71,20 @@ class _Some:
         return len(self._side.ids) if self._people is None else len(self._people)
 
     def held(self, keys: tuple[int, ...]) -> pl.DataFrame:
-        """The combined tokens of a block: person, token."""
-        rows: People = np.arange(len(self._side.ids), dtype=np.int64) if self._people is None else self._people
-        token: Tokens = np.zeros(len(rows), dtype=np.uint64)
-        for key in keys:
-            at, one = self._side.relation(key, self._people).spread(rows)
-            rows, token = rows[at], mixed(token[at], one)
+        """The combined tokens of a block: person, token. Blocks that begin alike share the work."""
+        rows, token = self._combined(keys)
         return pl.DataFrame({"person": rows, "token": token})
+
+    def _combined(self, keys: tuple[int, ...]) -> tuple[People, Tokens]:
+        if not keys:
+            rows: People = np.arange(len(self._side.ids)) if self._people is None else self._people
+            return rows, np.zeros(len(rows), dtype=np.uint64)
+        begun = keys[:-1]
+        if begun not in self._begun:
+            self._begun = {begun: self._combined(begun)}
+        rows, token = self._begun[begun]
+        at, one = self._side.relation(keys[-1], self._people).spread(rows)
+        return rows[at], mixed(token[at], one)
 
 
 def _surely(left: _Some, right: _Some, keys: tuple[int, ...], *, many_to_one: bool) -> pl.DataFrame:

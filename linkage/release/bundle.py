@@ -22,8 +22,9 @@ SPREADSHEET = "tables.ods"
 
 
 def pack(tables: Sequence[Table], policy: ReleasePolicy | None = None) -> bytes:
-    """The tables as CSV, ODS, metadata and charts. The same tables give the same bytes."""
+    """The tables as CSV, ODS, metadata and charts. The same tables give the same bytes, in whatever order they come."""
     told = policy or rules.load()
+    tables = sorted(tables, key=lambda table: table.name)
     files: list[tuple[str, bytes]] = []
     for table in tables:
         chart = charts.draw(table, told)

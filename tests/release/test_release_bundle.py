@@ -61,6 +61,14 @@ def test_the_bundle_is_clean_and_the_same_bytes_when_made_again(table: Table, da
     assert back.frame.equals(table.frame)
 
 
+def test_several_tables_make_the_same_bundle_in_whatever_order_they_come(table: Table) -> None:
+    """R5: and it is clean, which means that its tables make it again."""
+    other = Table(ReleaseSpec("2022-autumn-benefit", table.spec.shape, table.spec.wave), table.frame)
+    one = bundle.pack([table, other])
+    assert one == bundle.pack([other, table])
+    bundle.require_clean(one)
+
+
 def test_the_spreadsheet_says_what_the_csv_file_says(table: Table, data: bytes) -> None:
     """Cover sheet, notes, one table a sheet, numbers as numbers, hidden ones marked."""
     read = sheets(files(data)["tables.ods"])
