@@ -45,12 +45,15 @@ def found(where: bytes, material: bytes) -> bool:
 
 
 def plans() -> bytes:
-    """Every expression and lazy frame that is still alive, serialised."""
+    """Every expression and lazy frame that is still alive, serialised.
+
+    Asked by `type`: `isinstance` also asks `__class__`, which makes other libraries' lazy proxies import what they stand for.
+    """
     gc.collect()
     held = gc.get_objects()
     return b"".join(
-        [one.meta.serialize() for one in held if isinstance(one, pl.Expr)]
-        + [one.serialize() for one in held if isinstance(one, pl.LazyFrame)]
+        [one.meta.serialize() for one in held if type(one) is pl.Expr]
+        + [one.serialize() for one in held if type(one) is pl.LazyFrame]
     )
 
 
