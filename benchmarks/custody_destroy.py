@@ -74,7 +74,7 @@ def _stack() -> Iterator[None]:
 
 def _filled(holdings: int, versions: int) -> list[Any]:
     """Holdings of so many versions, ten versions of each part."""
-    from linkage.custody import objects
+    from linkage.custody.stores import objects
     from linkage.custody.vault import Vault
 
     vault, raw = Vault("authority"), objects.client("authority")._client
@@ -102,7 +102,7 @@ def _programme() -> str:
 def _swept() -> tuple[float, float, float, int]:
     """Seconds of the sweep, its highest resident memory in the first and in the last tenth, holdings destroyed."""
     from linkage import clock
-    from linkage.custody.sweep import sweep
+    from linkage.custody.destruction.sweep import sweep
 
     clock.set_simulated(clock.at(date(2022, 10, 30), 12))
     samples: list[float] = []
@@ -129,7 +129,7 @@ def _resident_megabytes() -> float:
 
 
 def _left(holding: Any) -> int:
-    from linkage.custody import objects
+    from linkage.custody.stores import objects
 
     return objects.client("verifier-authority").copies(holding.bucket, holding.prefix)
 

@@ -26,7 +26,7 @@ _FACTS = {"holding": "hld_" + "0" * 32, "store": "authority", "dataset_class": "
 def figures(entries: int = ENTRIES) -> list[dict[str, str]]:
     """Rows `what, figure, unit, command`. Every append is committed and flushed to disk before the next one counts."""
     with _stack() as home:
-        from linkage.custody import ledger
+        from linkage.custody.evidence import ledger
 
         rows = [
             _row("append, one writer, one entry a transaction", _rate(SINGLE, lambda: _one_by_one(SINGLE)), "1/s"),
@@ -75,7 +75,7 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 
 def _one_by_one(number: int) -> None:
-    from linkage.custody import ledger
+    from linkage.custody.evidence import ledger
 
     for _ in range(number):
         ledger.record("benchmark", _FACTS)
@@ -89,7 +89,7 @@ def _together() -> None:
 
 
 def _batches(number: int) -> None:
-    from linkage.custody import ledger
+    from linkage.custody.evidence import ledger
     from linkage.custody.register import Register
 
     register = Register.open()
@@ -121,7 +121,7 @@ def _verified(file: Path, entries: int) -> tuple[float, float]:
 
 
 def _verify_live() -> None:
-    from linkage.custody import ledger
+    from linkage.custody.evidence import ledger
 
     told = ledger.verify_live()
     assert told["ok"], told

@@ -31,7 +31,7 @@ def retention_sweep():
     @step
     def destroy_what_is_due() -> dict:
         from linkage import clock
-        from linkage.custody import sweep
+        from linkage.custody.destruction import sweep
         from linkage.errors import DependencyUnreachable
 
         get_current_context()
@@ -48,7 +48,7 @@ def retention_sweep():
     @task
     @step
     def reconcile_stores() -> None:
-        from linkage.custody import reconcile
+        from linkage.custody.watch import reconcile
 
         report = reconcile.reconcile()
         say(report.lines)
@@ -58,7 +58,7 @@ def retention_sweep():
     @task
     @step
     def check_the_ledger() -> None:
-        from linkage.custody import ledger
+        from linkage.custody.evidence import ledger
 
         state = ledger.verify_live()
         say(f"Ledger: {state['entries']:,} entries, {'unbroken' if state['ok'] else 'BROKEN'} (D11).")

@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from linkage.custody import commands as custody
-from linkage.custody import evidence_commands as evidence
-from linkage.custody import key_commands as keys
+from linkage.custody.evidence import commands as evidence
+from linkage.custody.keys import commands as keys
 from linkage.early_help import commands as early_help
 from linkage.errors import LinkageError
 from linkage.feeds import commands as feeds

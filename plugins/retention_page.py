@@ -59,7 +59,7 @@ def _wanted(
     dataset_class: Annotated[str, Query(max_length=64, alias="class")] = "",
     search: Annotated[str, Query(max_length=64)] = "",
 ) -> Any:
-    from linkage.custody.overview_filter import Wanted
+    from linkage.custody.overview.filter import Wanted
 
     return Wanted.of(state, holder, dataset_class, search)
 
@@ -73,7 +73,8 @@ CertificateId = Annotated[str, InPath(pattern=r"^crt_[0-9a-f]{1,36}$")]
 @app.api_route("/", methods=READ)
 def page(request: Request, wanted: Filter, page: PageNumber = 1) -> Response:
     """The page: what needs a person, counts by holder, and one page of the holdings asked for."""
-    from linkage.custody import overview, overview_filter
+    from linkage.custody.overview import filter as overview_filter
+    from linkage.custody.overview import page as overview
 
     told = overview.retention(wanted, page, PAGE_SIZE)
     return _html(request, "retention.html", told=told, states=overview_filter.STATES)
@@ -82,7 +83,7 @@ def page(request: Request, wanted: Filter, page: PageNumber = 1) -> Response:
 @app.api_route("/holdings.json", methods=READ)
 def holdings(wanted: Filter, page: PageNumber = 1) -> Response:
     """The same, for programs."""
-    from linkage.custody import overview
+    from linkage.custody.overview import page as overview
 
     return JSONResponse(overview.retention(wanted, page, PAGE_SIZE).as_json(), headers=HEADERS)
 
@@ -91,7 +92,7 @@ def holdings(wanted: Filter, page: PageNumber = 1) -> Response:
 def export(request: Request, wanted: Filter) -> Response:
     """Every holding the filter lets through, for a spreadsheet; written as it is read."""
     from linkage import clock
-    from linkage.custody import overview_export
+    from linkage.custody.overview import export as overview_export
 
     name = f"retention-{wanted.state}-{clock.today():%Y-%m-%d}.csv"
     headers = HEADERS | {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -106,7 +107,7 @@ def export(request: Request, wanted: Filter) -> Response:
 @app.api_route("/holdings/{holding_id}", methods=READ)
 def holding(request: Request, holding_id: HoldingId) -> Response:
     """One holding's story."""
-    from linkage.custody import overview_holding
+    from linkage.custody.overview import holding as overview_holding
 
     return _html(request, "holding.html", told=overview_holding.story(holding_id))
 
@@ -114,7 +115,7 @@ def holding(request: Request, holding_id: HoldingId) -> Response:
 @app.api_route("/certificates/{certificate_id}.json", methods=READ)
 def signed_certificate(certificate_id: CertificateId) -> Response:
     """The signed document itself, to be checked offline with the `linkage` command."""
-    from linkage.custody import overview_certificate
+    from linkage.custody.overview import certificate as overview_certificate
 
     issued = overview_certificate.find(certificate_id)
     headers = HEADERS | {"Content-Disposition": f'attachment; filename="{issued.id}.json"'}
@@ -127,8 +128,8 @@ def certificate(
 ) -> Response:
     """A certificate to read; with `verify=now` also looked at again, as the verifier."""
     from linkage import clock
-    from linkage.custody import overview_certificate
-    from linkage.custody.overview_words import london
+    from linkage.custody.overview import certificate as overview_certificate
+    from linkage.custody.overview.words import london
 
     issued = overview_certificate.find(certificate_id)
     summary, sections = overview_certificate.readable(issued)
@@ -166,7 +167,7 @@ def _told(request: Request, error: LinkageError) -> Response:
     """Errors of the library name rules and holdings, never a value: their sentence can be shown."""
     if isinstance(error, DependencyUnreachable):
         return _problem(request, 503, "The register cannot be reached. Nothing was lost; try again in a few minutes.")
-    from linkage.custody.overview_filter import Unknown
+    from linkage.custody.overview.filter import Unknown
 
     status = 404 if isinstance(error, Unknown) else 400 if isinstance(error, Misuse) else 500
     said = str(error)
@@ -191,7 +192,7 @@ async def _unexpected(request: Request, answer: Callable[[Request], Awaitable[Re
 
 def _html(request: Request, template: str, status: int = 200, **told: Any) -> HTMLResponse:
     base = request.scope.get("root_path", "").rstrip("/")
-    from linkage.custody.overview_words import HOLDERS
+    from linkage.custody.overview.words import HOLDERS
 
     page = _templates.get_template(template).render(base=base, style=_style, holders=HOLDERS, **told)
     return HTMLResponse(page, status, headers=HEADERS)

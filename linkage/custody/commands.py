@@ -50,7 +50,7 @@ def sweep(
     from rich.console import Console
     from rich.progress import Progress
 
-    from linkage.custody import sweep as sweeping
+    from linkage.custody.destruction import sweep as sweeping
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("destroying", total=None)
@@ -76,7 +76,7 @@ def watchdog(as_json: AsJson = False) -> None:
     Whatever it finds is also told by e-mail and webhook, as the settings say, once a day each; so is what earlier
     alerts could not be delivered.
     """
-    from linkage.custody.watchdog import watch_and_tell
+    from linkage.custody.watch.watchdog import watch_and_tell
 
     seen = watch_and_tell()
     if as_json:
@@ -99,8 +99,8 @@ def watchdog(as_json: AsJson = False) -> None:
 
 def reconcile(as_json: AsJson = False) -> None:
     """Compare the stores with the register, both ways. Exit 1 on any difference, which is also told as an alert (D14)."""
-    from linkage.custody import alerts
-    from linkage.custody.reconcile import reconcile as compare
+    from linkage.custody.watch import alerts
+    from linkage.custody.watch.reconcile import reconcile as compare
 
     found = compare()
     alerts.deliver()
@@ -176,7 +176,7 @@ def leaks(
     as_json: AsJson = False,
 ) -> None:
     """Look for planted identifiers in stores, logs, databases. Exit 1 when one is found; it is never shown."""
-    from linkage.custody.leaks import Patterns, scan
+    from linkage.custody.watch.leaks import Patterns, scan
 
     found = scan(paths, Patterns.read(canaries))
     if as_json:

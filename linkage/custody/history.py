@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from linkage.custody import ledger, transfer
-from linkage.custody.ledger import facts
+from linkage.custody import transfers
+from linkage.custody.evidence import ledger
+from linkage.custody.evidence.ledger import facts
 
 __all__ = ["facts", "was_sent"]
 
 
 def was_sent(programme: str, sender: str, recipient: str, dataset_class: str, natural_key: str) -> bool:
     """Whether that transfer has been sent before."""
-    sent = transfer.transfer_id(programme, sender, recipient, dataset_class, natural_key)
+    sent = transfers.transfer_id(programme, sender, recipient, dataset_class, natural_key)
     return ledger.known(f"sent|{sent}")

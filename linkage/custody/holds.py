@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import select
 
 from linkage import clock
-from linkage.custody import ledger
-from linkage.custody.batch_level import holds_nino
+from linkage.custody.evidence import ledger
+from linkage.custody.evidence.batch_level import holds_nino
 from linkage.custody.models import LIVE, Holding, HoldingRow
 from linkage.custody.register import Register, row_of
 from linkage.errors import CheckFailed, Misuse

@@ -17,7 +17,6 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from linkage import clock, settings
-from linkage.custody import alerts
 from linkage.custody.migrations.guards import GUARDS
 from linkage.custody.models import (
     LIVE,
@@ -31,6 +30,7 @@ from linkage.custody.models import (
     StepRow,
     SweepRow,
 )
+from linkage.custody.watch import alerts
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, Misuse
 from linkage.policy import Deadline
 

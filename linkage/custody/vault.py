@@ -16,9 +16,11 @@ from sqlalchemy.orm import Session
 
 from linkage import clock, policy
 from linkage.clock import LONDON
-from linkage.custody import cipher, faults, keys, ledger, objects, places
+from linkage.custody import cipher, faults, keys
+from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding, HoldingRow, ParentRow, holder_of
 from linkage.custody.register import Register, deadline_of, register_key, row_of
+from linkage.custody.stores import objects, places
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused
 from linkage.policy import Deadline
 from linkage.policy.schema import DEPARTMENTS

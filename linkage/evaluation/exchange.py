@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from linkage.custody import transfer
+from linkage.custody import transfers
 from linkage.errors import Misuse
 from linkage.evaluation import withdrawn
 
@@ -17,7 +17,7 @@ def accept(store: str) -> list[str]:
     """
     if store not in ONS_STORES:
         raise Misuse(f"'{store}' is not a store of ONS")
-    taken = transfer.receive(store)
+    taken = transfers.receive(store)
     told = [
         f"{store}: accepted {one.dataset_class} of wave {one.wave} as {one.id}; "
         f"to be destroyed by {one.legal:%Y-%m-%d}."
@@ -28,5 +28,5 @@ def accept(store: str) -> list[str]:
 
 def relay() -> list[str]:
     """Pass every sealed request on to its department."""
-    passed = transfer.relay("ons-relay")
+    passed = transfers.relay("ons-relay")
     return [f"Relayed {len(passed)} sealed requests, unopened; no copy is kept."]

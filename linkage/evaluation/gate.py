@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from linkage import clock, policy
-from linkage.custody import ledger
+from linkage.custody.evidence import ledger
 from linkage.errors import FlowRefused
 
 

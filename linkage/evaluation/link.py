@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from linkage import policy
-from linkage.custody import transfer
+from linkage.custody import transfers
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed
@@ -21,7 +21,7 @@ LINKER, RESEARCH = "ons-linker", "ons-research"
 
 def waves_to_link() -> list[str]:
     """The waves for which every department has answered and no research file exists yet."""
-    transfer.receive(RESEARCH)
+    transfers.receive(RESEARCH)
     linker, research = Vault(LINKER), Vault(RESEARCH)
     ready = []
     for wave in sorted({str(one.wave) for one in linker.find("crosswalk")}):
@@ -43,7 +43,7 @@ def send_index(wave: str) -> str:
         index = link_index(frame, _ids_of_earlier_waves(vault, wave))
         known = _put(vault, remember(frame, index), "research_ids", wave, [crosswalk])
     # Sent from what is kept, so that a run that was killed sends the same ids again.
-    transfer.send(
+    transfers.send(
         link_index(frame, vault.read_frame(known.id)),
         sender=LINKER,
         recipient=RESEARCH,
@@ -57,7 +57,7 @@ def send_index(wave: str) -> str:
 
 def link_returns(wave: str) -> str:
     """As the analyst: join attribute file and returns through the index, and drop every reference."""
-    transfer.receive(RESEARCH)
+    transfers.receive(RESEARCH)
     vault = Vault(RESEARCH)
     index, attributes = _only(vault, "link_index", wave), _only(vault, "attribute_file", wave)
     returns = _returns(vault, wave)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from linkage import policy
-from linkage.custody import history, transfer
+from linkage.custody import history, transfers
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed
@@ -24,7 +24,7 @@ _PEOPLE = "people"
 
 def accept(department: str) -> list[str]:
     """Take in waiting requests; the waves that still have to be matched and returned."""
-    transfer.receive(department)
+    transfers.receive(department)
     vault = Vault(department)
     asked = sorted({str(one.wave) for one in vault.find("department_request")})
     return [wave for wave in asked if not _returned(department, wave)]
@@ -38,7 +38,7 @@ def match(department: str, wave: str) -> str:
     vault = Vault(department)
     request = _request(vault, wave)
     register = _register_part(vault, _PEOPLE)
-    key = LinkageKey(transfer.secrets_of(request.id)[KEY_IN_TRANSIT])
+    key = LinkageKey(transfers.secrets_of(request.id)[KEY_IN_TRANSIT])
     asked = vault.read_frame(request.id).rename({"request_ref": "record_id"})
     own = tokenise(standardise(vault.read_frame(register.id)), key, "compound")
     found = match_tokens(asked, own)
@@ -67,7 +67,7 @@ def return_attributes(department: str, wave: str) -> str:
         str(one.label): vault.read_frame(one.id) for one in vault.find("department_register") if one.label != _PEOPLE
     }
     answer = minimise_return(department, matched, tables, programme.file.programme.study_window)
-    transfer.send(
+    transfers.send(
         answer,
         sender=department,
         recipient="ons-research",

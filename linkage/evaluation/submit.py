@@ -8,7 +8,8 @@ from datetime import date
 import polars as pl
 
 from linkage import policy
-from linkage.custody import history, keys, ledger, transfer
+from linkage.custody import history, keys, transfers
+from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed, Misuse
@@ -106,7 +107,7 @@ def send_to(recipient: str, wave: str) -> str:
         raise CheckFailed(f"wave {wave} has no pack; prepare it first")
     pack = SubmissionPack.from_frame(vault.read_frame(known.id))
     sent = [
-        transfer.send(
+        transfers.send(
             frame,
             sender=STORE,
             recipient=recipient,

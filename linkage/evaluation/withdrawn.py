@@ -14,7 +14,8 @@ from typing import Final
 import polars as pl
 
 from linkage import policy
-from linkage.custody import destruction, transfer
+from linkage.custody import transfers
+from linkage.custody.destruction import chain as destruction
 from linkage.custody.models import Holding
 from linkage.custody.register import Register, row_of
 from linkage.custody.vault import Vault
@@ -101,7 +102,7 @@ def _pass_on(vault: Vault, notice: Holding, refs: list[str]) -> None:
         return
     rows = vault.read_frame(crosswalk[-1].id).filter(pl.col("linker_ref").is_in(refs)).select("attribute_ref")
     if rows.height:
-        transfer.send(
+        transfers.send(
             rows,
             sender=LINKER,
             recipient=RESEARCH,

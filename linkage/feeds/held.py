@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from linkage.custody import history, ledger
+from linkage.custody import history
+from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import Misuse

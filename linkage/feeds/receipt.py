@@ -8,7 +8,8 @@ from datetime import date
 from pathlib import Path
 
 from linkage import policy, settings
-from linkage.custody import ledger, originals
+from linkage.custody.destruction import originals
+from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import Misuse

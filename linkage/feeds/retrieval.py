@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from linkage.custody import ledger
+from linkage.custody.evidence import ledger
 from linkage.custody.vault import Vault
 from linkage.errors import FlowRefused, Misuse
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from linkage.custody import history, ledger
+from linkage.custody import history
+from linkage.custody.evidence import ledger
 from linkage.errors import FlowRefused
 from linkage.release import rules
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from linkage.custody import ledger, transfer
+from linkage.custody import transfers
+from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.evaluation import gate
@@ -70,7 +71,7 @@ def release(holding: str) -> list[str]:
     bundle.require_clean(data)
     tables = bundle.unpack(data)
     wave = str(proposal.wave)
-    sent = transfer.send(
+    sent = transfers.send(
         data,
         sender=STORE,
         recipient=RECIPIENT,
@@ -94,7 +95,7 @@ def release(holding: str) -> list[str]:
 
 def deliver() -> list[str]:
     """As MHCLG: accept what was released."""
-    taken = transfer.receive(RECIPIENT)
+    taken = transfers.receive(RECIPIENT)
     return [f"MHCLG accepted {len(taken)} release{'s' if len(taken) != 1 else ''}."]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from linkage import clock
-from linkage.custody import destruction
+from linkage.custody.destruction import chain as destruction
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault, parquet
 from linkage.early_help import daily

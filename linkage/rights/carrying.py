@@ -117,7 +117,7 @@ def _withdraw(vault: Vault, request: Request, known: Trace, states: list[WaveSta
 
 def _erase_copies(vault: Vault, request: Request, known: Trace) -> list[str]:
     """Destroy earlier copies that were made for this very person."""
-    from linkage.custody import destruction
+    from linkage.custody.destruction import chain as destruction
     from linkage.rights import person
 
     lines = []

@@ -119,7 +119,7 @@ def answer(
     ] = None,
 ) -> None:
     """Write the answer with its copies to a file for the person: an explicit act, noted in the ledger."""
-    from linkage.custody import ledger
+    from linkage.custody.evidence import ledger
     from linkage.errors import FlowRefused
     from linkage.rights import copies, requests
 

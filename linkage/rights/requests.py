@@ -17,7 +17,7 @@ import polars as pl
 
 from linkage import clock, policy
 from linkage.clock import LONDON
-from linkage.custody import ledger
+from linkage.custody.evidence import ledger
 from linkage.custody.models import LIVE, Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed, FlowRefused, Misuse

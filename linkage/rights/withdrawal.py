@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from linkage import clock, policy
-from linkage.custody import destruction, transfer
+from linkage.custody import transfers
+from linkage.custody.destruction import chain as destruction
 from linkage.custody.vault import Vault
 from linkage.evaluation import suppression, withdrawn
 from linkage.policy.schema import DEPARTMENTS
@@ -94,7 +95,7 @@ def _for_linker(known: Trace, state: WaveState) -> pl.DataFrame:
 
 
 def _send(recipient: str, notice: pl.DataFrame, wave: str, number: str) -> str:
-    sent = transfer.send(
+    sent = transfers.send(
         notice,
         sender=STORE,
         recipient=recipient,

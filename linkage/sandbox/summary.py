@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from linkage import clock, policy, settings
-from linkage.custody import certificate, history, ledger
+from linkage.custody import history
+from linkage.custody.evidence import certificate, ledger
 from linkage.custody.register import Register
 from linkage.custody.vault import Vault
 from linkage.sandbox.journal import Journal

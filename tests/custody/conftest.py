@@ -15,9 +15,10 @@ from custody_doubles import World
 from sqlalchemy import event
 
 from linkage import clock, settings
-from linkage.custody import keys, objects
+from linkage.custody import keys
 from linkage.custody.models import Holding
 from linkage.custody.register import Register
+from linkage.custody.stores import objects
 from linkage.custody.vault import Vault
 
 PROGRAMME = "troubled_families_2015_2020"

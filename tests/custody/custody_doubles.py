@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from linkage.custody.keys import KeyGone, signed_bytes, verify_with
-from linkage.custody.objects import Purged, Version
+from linkage.custody.stores.objects import Purged, Version
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused
 
 
@@ -110,7 +110,7 @@ class Keys:
 
 
 class Objects:
-    """See linkage.custody.objects.ObjectStore."""
+    """See linkage.custody.stores.objects.ObjectStore."""
 
     def __init__(self, world: World, principal: str, place: str) -> None:
         self.world, self.principal, self.place = world, principal, place

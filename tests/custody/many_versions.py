@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from linkage import settings
-from linkage.custody import objects
 from linkage.custody.models import Holding
+from linkage.custody.stores import objects
 from linkage.stack.secrets import Secrets
 from linkage.stack.weed import admin_client
 

@@ -11,9 +11,10 @@ import typer
 from typer.testing import CliRunner
 
 from linkage import clock
-from linkage.custody import holds, objects
-from linkage.custody.destruction import destroy
-from linkage.custody.sweep import sweep
+from linkage.custody import holds
+from linkage.custody.destruction.chain import destroy
+from linkage.custody.destruction.sweep import sweep
+from linkage.custody.stores import objects
 from linkage.errors import CheckFailed, Misuse
 
 

@@ -7,8 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from linkage import clock
-from linkage.custody import certificate, holds, ledger
-from linkage.custody.sweep import sweep
+from linkage.custody import holds
+from linkage.custody.destruction.sweep import sweep
+from linkage.custody.evidence import certificate, ledger
 from linkage.errors import CheckFailed, Misuse
 
 UNTIL = clock.at(date(2022, 11, 10), 12)

@@ -20,9 +20,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
-from linkage.custody import objects
 from linkage.custody.models import Base
 from linkage.custody.register import Register
+from linkage.custody.stores import objects
 from linkage.errors import CheckFailed, FlowRefused
 from linkage.settings import REPOSITORY
 from linkage.stack import StackAddresses, access, register_roles
@@ -324,7 +324,9 @@ def test_a_source_at_another_holder_still_sets_the_deadline(shared) -> None:
 
 def test_a_holder_sends_receives_and_destroys_under_its_own_role(real_house, shared, monkeypatch) -> None:
     """N3: the whole way of a transfer, each holder with the register as its own role sees it."""
-    from linkage.custody import sealing, sweep, transfer
+    from linkage.custody import transfers
+    from linkage.custody.destruction import sweep
+    from linkage.custody.transfers import sealing
     from linkage.custody.vault import Vault
 
     _, url = shared
@@ -349,7 +351,7 @@ def test_a_holder_sends_receives_and_destroys_under_its_own_role(real_house, sha
         parents=[pack],
     )
     work_as("ons")
-    [received] = transfer.receive("ons-linker")
+    [received] = transfers.receive("ons-linker")
     assert Vault("ons-linker").read_frame(received.id).equals(frame)
     assert [one.id for one in Register.open().find(state=None)] == [received.id], "the authority's rows are not seen"
     real_house.at(received.target.date())

@@ -11,8 +11,8 @@ from sqlalchemy import bindparam, delete, text, update
 from sqlalchemy.dialects import sqlite
 
 from linkage import clock
-from linkage.custody import ledger
-from linkage.custody.destruction import destroy
+from linkage.custody.destruction.chain import destroy
+from linkage.custody.evidence import ledger
 from linkage.custody.models import CertificateRow, HoldingRow, Instant, LedgerRow, ParentRow
 from linkage.custody.register import Register, row_of
 from linkage.custody.vault import Vault

@@ -14,9 +14,10 @@ import polars as pl
 import pytest
 
 from linkage import clock
-from linkage.custody import cipher, keys, objects, vault
+from linkage.custody import cipher, keys, vault
 from linkage.custody.models import HoldingRow
 from linkage.custody.register import row_of
+from linkage.custody.stores import objects
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed, FlowRefused, Misuse
 
@@ -65,7 +66,7 @@ def test_two_empty_frames_are_not_one_letter(house) -> None:
 
 
 def test_what_was_destroyed_does_not_come_back_under_its_name(house) -> None:
-    from linkage.custody.destruction import destroy
+    from linkage.custody.destruction.chain import destroy
 
     held = house.put(natural_key="a")
     destroy(held.id, "a test")

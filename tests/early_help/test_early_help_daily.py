@@ -14,7 +14,7 @@ from base_stack import base_stack
 from early_help_cases import AS_OF, FamilyCase, abuse, benefit, deliver, months_ago, need
 
 from linkage import policy
-from linkage.custody import ledger
+from linkage.custody.evidence import ledger
 from linkage.custody.register import Register
 from linkage.custody.vault import Vault
 from linkage.early_help import daily

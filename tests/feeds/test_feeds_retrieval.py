@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from linkage import policy
-from linkage.custody import ledger
+from linkage.custody.evidence import ledger
 from linkage.custody.register import Register
 from linkage.custody.vault import Vault
 from linkage.errors import FlowRefused, Misuse

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from linkage import policy
-from linkage.custody import ledger, transfer
+from linkage.custody import transfers
+from linkage.custody.evidence import ledger
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed, FlowRefused
 from linkage.release import approvals, bundle, query, register, spreadsheet
@@ -48,9 +49,9 @@ def proposed(stack: StackAddresses) -> Iterator[Proposed]:  # noqa: ARG001
         data, "proposed_tables", programme=policy.load().name, natural_key=f"proposal:{wave}", wave=wave
     )
     approvals.propose(Proposal(held.id, bundle.digest(data), "schedule"))
-    transfer.receive("mhclg")
+    transfers.receive("mhclg")
     yield Proposed(held.id, wave, data)
-    transfer.receive("mhclg")
+    transfers.receive("mhclg")
 
 
 def test_only_approved_tables_reach_mhclg_and_exactly_those(proposed: Proposed) -> None:
@@ -58,11 +59,11 @@ def test_only_approved_tables_reach_mhclg_and_exactly_those(proposed: Proposed) 
     for user in (FIRST, SECOND):
         with pytest.raises(FlowRefused, match="R5"):
             register.release(proposed.holding)
-        assert transfer.receive("mhclg") == []
+        assert transfers.receive("mhclg") == []
         approvals.record(proposed.holding, user, ["Approve"])
     for _ in range(2):
         register.release(proposed.holding)
-    [arrived] = transfer.receive("mhclg")
+    [arrived] = transfers.receive("mhclg")
     assert Vault("mhclg").read_bytes(arrived.id) == proposed.data
     assert len(Vault("ons-research").find("release_register", wave=proposed.wave)) == 1
 
@@ -75,7 +76,7 @@ def test_an_answer_that_came_in_past_the_approval_step_releases_nothing(proposed
         ledger.record("release_answer", facts)
     with pytest.raises(FlowRefused, match=r"R5.*not come from an approver"):
         register.release(proposed.holding)
-    assert transfer.receive("mhclg") == []
+    assert transfers.receive("mhclg") == []
 
 
 def test_a_bundle_edited_after_the_approval_is_not_released(proposed: Proposed) -> None:
@@ -89,7 +90,7 @@ def test_a_bundle_edited_after_the_approval_is_not_released(proposed: Proposed) 
         approvals.record(held.id, user, ["Approve"])
     with pytest.raises(FlowRefused, match=r"R5.*not the ones"):
         register.release(held.id)
-    assert transfer.receive("mhclg") == []
+    assert transfers.receive("mhclg") == []
 
 
 def test_approvals_of_another_bundle_do_not_count(proposed: Proposed) -> None:
@@ -122,7 +123,7 @@ def test_an_approved_bundle_with_a_file_more_in_it_is_not_released(proposed: Pro
         approvals.record(held.id, user, ["Approve"])
     with pytest.raises(CheckFailed, match="R1"):
         register.release(held.id)
-    assert transfer.receive("mhclg") == []
+    assert transfers.receive("mhclg") == []
 
 
 def test_what_mhclg_received_answers_queries(proposed: Proposed) -> None:
@@ -130,6 +131,6 @@ def test_what_mhclg_received_answers_queries(proposed: Proposed) -> None:
     for user in (FIRST, SECOND):
         approvals.record(proposed.holding, user, ["Approve"])
     register.release(proposed.holding)
-    transfer.receive("mhclg")
+    transfers.receive("mhclg")
     told = query.answer(query.released(), ["authority", "status"])
     assert told.filter(status="assessed")["individuals"].item() == "100"

@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 
 from linkage import clock, policy
-from linkage.custody import objects
 from linkage.custody.register import Register
+from linkage.custody.stores import objects
 from linkage.custody.vault import Vault
 from linkage.early_help import daily
 

@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from linkage import clock
-from linkage.custody import ledger
+from linkage.custody.evidence import ledger
 from linkage.errors import CheckFailed, FlowRefused, LinkageError, Misuse
 from linkage.rights import commands, requests
 
@@ -143,7 +143,7 @@ def test_the_same_letter_twice_is_two_requests(town) -> None:
 
 def test_a_copy_goes_with_the_data_it_was_made_of(town) -> None:
     """S1, D4: the copy inherits the earliest deadline of its sources; the answer itself stays."""
-    from linkage.custody import destruction
+    from linkage.custody.destruction import chain as destruction
 
     number, _, _ = carried("access")
     [copies] = [one for one in town.vault.find("rights_request") if one.label == "copies"]
@@ -219,7 +219,7 @@ def test_after_erasure_nothing_of_the_person_is_left_and_nothing_of_the_twin_is_
 
 def test_an_erasure_that_was_killed_half_way_completes_when_run_again(town, monkeypatch: pytest.MonkeyPatch) -> None:
     """S2, D7"""
-    from linkage.custody import destruction
+    from linkage.custody.destruction import chain as destruction
     from linkage.rights import amend
 
     done: list[str] = []

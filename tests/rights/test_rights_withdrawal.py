@@ -8,7 +8,9 @@ import polars as pl
 import pytest
 
 from linkage import clock, policy
-from linkage.custody import destruction, ledger, transfer
+from linkage.custody import transfers
+from linkage.custody.destruction import chain as destruction
+from linkage.custody.evidence import ledger
 from linkage.custody.register import Register
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed
@@ -60,7 +62,7 @@ def departments_answer(town: Any) -> None:
             else pl.lit(0.1 if "rate" in one else 1).alias(one)
             for one in columns
         ]
-        transfer.send(
+        transfers.send(
             frame.select(pl.col(f"{department}_ref").alias("ref"), *values).sort("ref"),
             sender=department,
             recipient="ons-research",

@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from linkage import clock, stack
 from linkage.custody import holds
+from linkage.custody.destruction.sweep import sweep
 from linkage.custody.register import Register
-from linkage.custody.sweep import sweep
 from linkage.custody.vault import Vault
 from linkage.settings import REPOSITORY
 from linkage.stack import airflow, ports

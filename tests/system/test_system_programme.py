@@ -13,7 +13,7 @@ import pytest
 from sandbox_command import Sandbox, end
 
 from linkage import stack as embedded
-from linkage.custody import leaks
+from linkage.custody.watch import leaks
 from linkage.sandbox.canaries import canary_patterns
 from linkage.settings import Settings
 

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from linkage import settings
-from linkage.custody import credentials
 from linkage.custody.keys.protocol import KeyGone, Kind, not_made_yet
 from linkage.custody.keys.signatures import signed_bytes, verify_with
+from linkage.custody.stores import credentials
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, Misuse
 
 _NONCE = 12

@@ -21,7 +21,7 @@ def prepare(stores: Sequence[str] | None = None, days: int = DAYS) -> list[str]:
     A key is noted in the register as it is made, so that the sweep of its date destroys it, used or not (D6). Returns the
     key-encryption keys that are ready. Idempotent. Raises DependencyUnreachable, Misuse without a principal's credentials.
     """
-    from linkage.custody.reconcile import own_stores
+    from linkage.custody.watch.reconcile import own_stores
 
     mine = list(stores if stores is not None else own_stores())
     holders = {policy.load().stores[store] for store in mine}

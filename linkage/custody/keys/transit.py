@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from linkage import settings
-from linkage.custody import credentials
 from linkage.custody.keys.protocol import KeyGone, Kind
 from linkage.custody.keys.signatures import signed_bytes, verify_with
+from linkage.custody.stores import credentials
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused
 
 

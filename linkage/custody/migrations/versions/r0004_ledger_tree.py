@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from linkage.custody import merkle
+from linkage.custody.evidence import merkle
 from linkage.custody.migrations import guards
 
 revision = "0004"

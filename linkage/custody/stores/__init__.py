@@ -1,0 +1,1 @@
+"""Object stores: as one principal sees them, and where copies lie."""
