@@ -172,6 +172,7 @@ class _Stack:
         self.supervisor.start("weed")
         self.supervisor.await_ready("weed", lambda: weed.answers(endpoint))
         weed.bootstrap(endpoint, self.secrets)
+        self.supervisor.await_ready("weed", lambda: weed.reads_back(endpoint, self.secrets))
         self.tell("SeaweedFS is up")
 
     def _bao(self) -> None:

@@ -153,6 +153,24 @@ def answers(endpoint: str) -> bool:
         return False
 
 
+def reads_back(endpoint: str, secrets: Secrets) -> bool:
+    """Whether an object of every bucket that has one can be read again.
+
+    After a kill the gateway answers before the volumes have reported to the master; until then every read fails.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    client = admin_client(endpoint, secrets)
+    try:
+        for bucket in client.list_buckets()["Buckets"]:
+            found = client.list_object_versions(Bucket=bucket["Name"], MaxKeys=1).get("Versions", [])
+            for one in found:
+                client.get_object(Bucket=bucket["Name"], Key=one["Key"], VersionId=one["VersionId"])["Body"].close()
+    except (BotoCoreError, ClientError):
+        return False
+    return True
+
+
 def stale_sockets(ports: Mapping[str, int]) -> list[Path]:
     """The gRPC sockets SeaweedFS leaves in /tmp, by our ports; it offers no option to place them."""
     parts = ("s3", "master", "volume", "filer", "admin")
