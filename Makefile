@@ -45,7 +45,7 @@ test: setup lint
 	@$(BIN)/python -m pytest -m "system and not slow"
 
 # The long runs: hundreds of random kill points, minutes of fuzzing, second implementations of the servers.
-slow: setup
+slow: setup peers
 	@$(BIN)/python -m pytest -m slow
 
 # The peers that are measured beside this project live in an environment of their own: their pins are not ours.
@@ -56,10 +56,9 @@ $(PEERS)/.ready: benchmarks/requirements-peers.txt $(VENV)/.ready
 	@VIRTUAL_ENV=$(CURDIR)/$(PEERS) $(UV) pip install --quiet --require-hashes -r benchmarks/requirements-peers.txt
 	@touch $@
 
-# What else is measured or asked: `make bench` compares with it, and the release gate's tests ask it when it is there.
-peers: $(PEERS)/.ready
-
 bench: setup peers
+
+peers: $(PEERS)/.ready
 	@$(BIN)/python -m benchmarks
 
 fmt: setup

@@ -68,7 +68,7 @@ def acro_shows(tables: list[dict[str, tuple[int, ...]]], folder: Path) -> list[d
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not PEERS.exists(), reason="make bench sets up the peers' environment")
+@pytest.mark.skipif(not PEERS.exists(), reason="make peers sets up the peers' environment")
 def test_acro_itself_gives_the_three_away(tmp_path: Path) -> None:
     """The comparison is worth something only while acro does leak: 43 less 40."""
     [shown] = acro_shows([LEAK], tmp_path)
@@ -77,7 +77,7 @@ def test_acro_itself_gives_the_three_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not PEERS.exists(), reason="make bench sets up the peers' environment")
+@pytest.mark.skipif(not PEERS.exists(), reason="make peers sets up the peers' environment")
 def test_what_acro_calls_unsafe_we_never_publish(tmp_path: Path) -> None:
     """R2: cell by cell, on tables of random counts of which a third are small."""
     tables = [scattered(np.random.default_rng(seed)) for seed in range(20)]
