@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     )
     policy_dir: Path = Field(REPOSITORY / "policy", description="The programme files")
     programme: str = Field("troubled_families_2015_2020", description="The evaluation programme this deployment serves")
+    authority: str = Field(
+        "", description="Which authority of the programme this deployment serves, by name; empty: the programme's own"
+    )
     register_url: str = Field("", description="SQLAlchemy URL of the holdings register; SQLite under home when empty")
     s3_endpoint: str = Field("", description="Object store endpoint; empty means AWS")
     s3_region: str = Field("eu-west-2", description="Object store region")

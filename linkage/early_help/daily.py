@@ -19,7 +19,6 @@ from linkage.early_help.need_to_know import partner_list
 from linkage.errors import CheckFailed
 from linkage.feeds import FEEDS, receipt
 
-STORE = "authority"
 _LISTS = ("people", "family_list", "issue_evidence")
 
 
@@ -51,7 +50,7 @@ def identify(as_of: date) -> DailyList:
     Reads the authority's deliveries only, never anything of the evaluation (N9). Raises CheckFailed when the
     authority's own families have not been delivered yet.
     """
-    vault = Vault(STORE)
+    vault = Vault(policy.own_store())
     deliveries = _in_force(vault)
     if "case_management" not in deliveries:
         raise CheckFailed(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from linkage import policy
 from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed
 from linkage.feeds.retrieval import as_csv, write_for_one_reader
-
-_STORE = "authority"
 
 
 def hand_out_families(out: Path) -> tuple[str, int]:
@@ -27,7 +26,7 @@ def hand_out_partner(feed: str, out: Path) -> tuple[str, int]:
 
 
 def _hand_out(dataset_class: str, label: str | None, out: Path) -> tuple[str, int]:
-    vault = Vault(_STORE)
+    vault = Vault(policy.own_store())
     held = [one for one in vault.find(dataset_class) if one.superseded_by is None and label in (None, one.label)]
     if not held:
         raise CheckFailed("there is no such list in force; the DAG early_help_families makes them")

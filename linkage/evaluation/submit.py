@@ -8,20 +8,20 @@ from datetime import date
 import polars as pl
 
 from linkage import policy
-from linkage.custody import history, keys, transfers
+from linkage.custody import history, transfers
 from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed, Misuse
 from linkage.evaluation import gate
 from linkage.evaluation.cohort import build_cohort
+from linkage.evaluation.linkage_root import sub_key
 from linkage.evaluation.submission import SubmissionPack, prepare
 from linkage.identifiers.standardise import standardise
 from linkage.policy.schema import DEPARTMENTS
-from linkage.tokens.keys import LinkageKey, recipient_key
+from linkage.tokens.keys import LinkageKey
 from linkage.tokens.leaving import leave
 
-STORE = "authority"
 RECIPIENTS = ("ons-identity", "ons-research", "ons-linker", *DEPARTMENTS)
 KEY_IN_TRANSIT = "linkage_key"
 
@@ -56,11 +56,10 @@ def wave_to_send(as_of: date) -> str | None:
 
 
 def sent_to(wave: str) -> set[str]:
-    """The recipients a wave has been sent to, as the ledger knows."""
+    """The recipients this authority has sent a wave to, as the ledger knows."""
+    own = {"programme": policy.load().name, "wave": wave, "sender": policy.own_store()}
     told = history.facts("submission_sent")
-    return {
-        str(facts["recipient"]) for facts in told if facts["wave"] == wave and facts["programme"] == policy.load().name
-    }
+    return {str(facts["recipient"]) for facts in told if own.items() <= facts.items()}
 
 
 def prepare_pack(wave: str) -> PackMade:
@@ -71,14 +70,12 @@ def prepare_pack(wave: str) -> PackMade:
     from linkage.evaluation import suppression
 
     programme = policy.load()
-    vault = Vault(STORE)
+    vault = Vault(policy.own_store())
     known = _pack(vault, wave)
     if known is not None:
         return PackMade(wave, known.id, known.rows or 0, None)
     people, families = _list_in_force(vault, "people"), _list_in_force(vault, "family_list")
-    cohort = build_cohort(
-        vault.read_frame(people.id), vault.read_frame(families.id), wave, programme.file.programme.authority
-    )
+    cohort = build_cohort(vault.read_frame(people.id), vault.read_frame(families.id), wave, policy.own_authority())
     suppressed = suppression.suppressed(vault, cohort)
     pack = prepare(cohort, suppressed)
     held = vault.put_frame(
@@ -101,7 +98,7 @@ def send_to(recipient: str, wave: str) -> str:
     if recipient not in RECIPIENTS:
         raise Misuse(f"no part of a submission goes to '{recipient}'")
     programme = policy.load()
-    vault = Vault(STORE)
+    vault = Vault(policy.own_store())
     known = _pack(vault, wave)
     if known is None:
         raise CheckFailed(f"wave {wave} has no pack; prepare it first")
@@ -109,7 +106,7 @@ def send_to(recipient: str, wave: str) -> str:
     sent = [
         transfers.send(
             frame,
-            sender=STORE,
+            sender=policy.own_store(),
             recipient=recipient,
             via="ons-relay" if recipient in DEPARTMENTS else None,
             dataset_class=dataset_class,
@@ -120,8 +117,9 @@ def send_to(recipient: str, wave: str) -> str:
         )
         for dataset_class, frame, secrets in _parts(pack, recipient)
     ]
-    facts = {"programme": programme.name, "wave": wave, "recipient": recipient, "transfers": [one.id for one in sent]}
-    ledger.record("submission_sent", facts, once=f"submission|{programme.name}|{wave}|{recipient}")
+    own = {"programme": programme.name, "wave": wave, "sender": policy.own_store(), "recipient": recipient}
+    facts = {**own, "transfers": [one.id for one in sent]}
+    ledger.record("submission_sent", facts, once=f"submission|{'|'.join(own.values())}")
     return f"Sent to {recipient}: {len(sent)} sealed transfers of wave {wave}."
 
 
@@ -132,13 +130,13 @@ def _parts(pack: SubmissionPack, recipient: str) -> list[tuple[str, pl.DataFrame
         case "ons-research":
             return [("attribute_file", pack.attribute_file, {})]
         case "ons-linker":
-            tokens = _tokens(pack, "linker", _recipient_key("ons-linker"))
+            tokens = _tokens(pack, "linker", sub_key("ons-linker"))
             # The linker gets tokens, never the key they were made with: it cannot try names.
             return [
                 ("compound_tokens", tokens.rename({"record_id": "linker_ref"}), {}),
                 ("crosswalk", pack.crosswalk, {}),
             ]
-    key = _recipient_key(recipient)
+    key = sub_key(recipient)
     tokens = _tokens(pack, recipient, key).rename({"record_id": "request_ref"})
     return [("department_request", tokens, {KEY_IN_TRANSIT: key.to_seal()})]
 
@@ -146,15 +144,6 @@ def _parts(pack: SubmissionPack, recipient: str) -> list[tuple[str, pl.DataFrame
 def _tokens(pack: SubmissionPack, recipient: str, key: LinkageKey) -> pl.DataFrame:
     """The people's compound tokens under the recipient's key, audited before they may leave (N3)."""
     return leave(standardise(pack.people_for(recipient)), key, "compound")
-
-
-def _recipient_key(recipient: str) -> LinkageKey:
-    """The recipient's sub-key: derived inside the key service from a root that never leaves it."""
-    programme = policy.load()
-    service = keys.service(STORE)
-    root = f"linkage-root-{programme.name}"
-    service.create_key(root, "hmac")
-    return recipient_key(lambda info: service.hmac(root, info), programme.name, recipient)
 
 
 def _pack(vault: Vault, wave: str) -> Holding | None:

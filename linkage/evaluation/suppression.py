@@ -10,17 +10,15 @@ from typing import Final
 import polars as pl
 
 from linkage import policy, settings
-from linkage.custody import keys
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import Misuse
+from linkage.evaluation.linkage_root import sub_key
 from linkage.identifiers.standardise import standardise
 from linkage.tokens import rules
-from linkage.tokens.keys import LinkageKey, recipient_key
+from linkage.tokens.keys import LinkageKey
 from linkage.tokens.tokenise import tokenise
 
-STORE: Final = "authority"
-KEY_OF: Final = "suppression"
 ENTRY: Final = pl.Schema({"match_key": pl.String, "person_token": pl.Binary})
 _FILE = "rights.toml"
 
@@ -36,7 +34,7 @@ def suppressed(vault: Vault, cohort: pl.DataFrame) -> set[str]:
         return set()
     entries = pl.concat([vault.read_frame(one.id) for one in held])
     people = cohort.rename({"person_id": "record_id"})
-    return set(recognised(tokens_under(sub_key(KEY_OF), people), entries))
+    return set(recognised(tokens_under(_own_key(), people), entries))
 
 
 def enter(vault: Vault, ways: pl.DataFrame, number: str) -> Holding:
@@ -47,7 +45,7 @@ def enter(vault: Vault, ways: pl.DataFrame, number: str) -> Holding:
     """
     programme = policy.load().name
     people = ways.with_row_index("record_id").cast({"record_id": pl.String})
-    tokens = strong(tokens_under(sub_key(KEY_OF), people)).select(ENTRY.names()).unique().sort(ENTRY.names())
+    tokens = strong(tokens_under(_own_key(), people)).select(ENTRY.names()).unique().sort(ENTRY.names())
     if tokens.is_empty():
         raise Misuse("a withdrawal needs forename, surname and date of birth, or a National Insurance number with them")
     return vault.put_frame(
@@ -81,12 +79,9 @@ def tokens_under(key: LinkageKey, people: pl.DataFrame) -> pl.DataFrame:
     return tokenise(standardise(people), key, "compound")
 
 
-def sub_key(recipient: str) -> LinkageKey:
-    """The authority's own use of a sub-key: derived inside the key service from a root that never leaves it."""
-    service = keys.service(STORE)
-    root = f"linkage-root-{policy.load().name}"
-    service.create_key(root, "hmac")
-    return recipient_key(lambda info: service.hmac(root, info), policy.load().name, recipient)
+def _own_key() -> LinkageKey:
+    """The key of this authority's own entries; another authority's would not recognise them."""
+    return sub_key(f"suppression-{policy.own_authority()}")
 
 
 @lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from linkage import policy
 from linkage.custody import history
 from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding
@@ -14,7 +15,6 @@ from linkage.errors import Misuse
 from linkage.feeds import FEEDS
 from linkage.feeds.reasons import REASONS
 
-STORE = "authority"
 Word = Literal["confirmed", "rejected"]
 _HELD = tuple(code for code, reason in REASONS.items() if reason.scope == "delivery")
 
@@ -40,7 +40,7 @@ class HeldDelivery:
 
 def listing(vault: Vault | None = None) -> list[HeldDelivery]:
     """Every held delivery that is still kept, the earliest first."""
-    vault = vault or Vault(STORE)
+    vault = vault or Vault(policy.own_store())
     said = _words()
     return [_told(vault, one, said) for one in vault.find("quarantine") if _reason(one) in _HELD]
 
@@ -52,7 +52,7 @@ def decide(holding_id: str, word: Word, by: str) -> HeldDelivery:
     """
     if not by.strip():
         raise Misuse("say who looked at it: --by NAME")
-    vault = Vault(STORE)
+    vault = Vault(policy.own_store())
     found = {one.holding: one for one in listing(vault)}
     if holding_id not in found:
         raise Misuse(f"{holding_id} is not a held delivery; `linkage feeds held` lists those that wait")

@@ -17,7 +17,6 @@ from linkage.feeds import FEEDS, answer, held
 from linkage.feeds.check import CheckedDelivery, check_delivery
 from linkage.feeds.reasons import sentence
 
-STORE = "authority"
 MANIFEST_SUFFIX = ".manifest.json"
 
 
@@ -53,7 +52,7 @@ class Receipt:
 
 def waiting(feeds: tuple[str, ...] = FEEDS) -> list[str]:
     """The feeds with a file in their landing folder, or with a held delivery that a person has confirmed since."""
-    vault = Vault(STORE)
+    vault = Vault(policy.own_store())
     return [feed for feed in feeds if _files(feed) or held.confirmed(vault, feed)]
 
 
@@ -66,7 +65,7 @@ def receive(feed: str, as_of: date) -> list[Receipt]:
     """
     if feed not in FEEDS:
         raise Misuse(f"unknown feed; one of {', '.join(FEEDS)}")
-    vault = Vault(STORE)
+    vault = Vault(policy.own_store())
     return [
         *(_load_confirmed(vault, one, as_of) for one in held.confirmed(vault, feed)),
         *(_receive_file(vault, feed, path, as_of) for path in _files(feed)),

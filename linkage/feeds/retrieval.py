@@ -8,11 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
+from linkage import policy
 from linkage.custody.evidence import ledger
 from linkage.custody.vault import Vault
 from linkage.errors import FlowRefused, Misuse
 
-_STORE = "authority"
 _PARQUET = b"PAR1"
 
 
@@ -21,7 +21,7 @@ def retrieve(holding_id: str, out: Path) -> int:
 
     Raises FlowRefused (N20) for anything that is not in quarantine, Misuse when `out` exists.
     """
-    vault = Vault(_STORE)
+    vault = Vault(policy.own_store())
     held = vault.require_held(holding_id)
     if held.dataset_class != "quarantine":
         raise FlowRefused("N20", "only quarantined deliveries may be taken out; the rest stays in the vault")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from linkage import settings
 from linkage.policy.mistakes import PolicyMistake, mistake
 from linkage.policy.programme import Programme
-from linkage.policy.schema import ProgrammeFile, Retention
+from linkage.policy.schema import Flow, ProgrammeFile, Retention
 
 SCHEMAS = "evaluation_schemas.toml"
 _NEEDS = {
@@ -33,6 +33,16 @@ def load(name: str | None = None) -> Programme:
     return _load(conf.policy_dir / f"{name or conf.programme}.toml")
 
 
+def own_authority() -> str:
+    """The name of the authority that this deployment serves (`LINKAGE_AUTHORITY`; default the programme's own)."""
+    return settings.load().authority or load().file.programme.authority
+
+
+def own_store() -> str:
+    """The store of that authority. Raises Misuse when the programme does not know it."""
+    return load().store_of(own_authority())
+
+
 @lru_cache(maxsize=8)
 def _load(path: Path) -> Programme:
     return read(path)
@@ -48,6 +58,8 @@ def read(path: Path) -> Programme:
     _check_retention(path, text, parsed)
     _check_snapshots(path, text, parsed)
     _check_datasets(path, text, parsed)
+    _check_authorities(path, text, parsed)
+    _check_waves(path, text, parsed)
     _check_separation(path, text, parsed)
     columns_of = return_columns(path.parent / SCHEMAS)
     _check_flows(path, text, parsed, columns_of)
@@ -119,6 +131,28 @@ def _check_datasets(path: Path, text: str, parsed: ProgrammeFile) -> None:
                 raise mistake(path, text, ("dataset", name, "stores"), "N13", f"no store is called '{store}'")
 
 
+def _check_authorities(path: Path, text: str, parsed: ProgrammeFile) -> None:
+    """Each further authority works in a store of its own, which no flow or class names: they name `authority`."""
+    taken: set[str] = set()
+    for name, authority in parsed.authority.items():
+        store = parsed.store.get(authority.store)
+        if store is None or store.holder != "authority":
+            what = f"no store of holder 'authority' is called '{authority.store}'; define [store.{authority.store}]"
+            raise mistake(path, text, ("authority", name, "store"), "N13", what)
+        if authority.store in taken or name == parsed.programme.authority:
+            raise mistake(path, text, ("authority", name), "N13", "two authorities do not share a store or a name")
+        taken.add(authority.store)
+
+
+def _check_waves(path: Path, text: str, parsed: ProgrammeFile) -> None:
+    """A return speaks of days that are over: an open spell would else be counted into the future."""
+    for number, wave in enumerate(parsed.wave):
+        first, last = wave.study_window or parsed.programme.study_window
+        if not first <= last < wave.submit_on:
+            what = f"the study window of wave '{wave.name}' must be over on the day it is submitted"
+            raise mistake(path, text, ("wave", number, "study_window"), "N8", what)
+
+
 def _check_separation(path: Path, text: str, parsed: ProgrammeFile) -> None:
     """No role at ONS reads identifiers and anything else (N13)."""
     for store, part in parsed.store.items():
@@ -136,7 +170,7 @@ def _check_flows(path: Path, text: str, parsed: ProgrammeFile, columns_of: dict[
             store = getattr(flow, end)
             if store is not None and store not in parsed.store:
                 raise mistake(path, text, ("flow", name, end), "N17", f"no store is called '{store}'")
-        if flow.recipient == "authority":
+        if parsed.store[flow.recipient].holder == "authority":
             raise mistake(path, text, ("flow", name, "recipient"), "N14", "nothing is shared back with the authority")
         if flow.dataset not in parsed.dataset:
             raise mistake(path, text, ("flow", name, "dataset"), "D5", f"no dataset class is called '{flow.dataset}'")
@@ -150,3 +184,14 @@ def _check_flows(path: Path, text: str, parsed: ProgrammeFile, columns_of: dict[
                 "N7",
                 f"no return schema for '{flow.columns_of}' in {SCHEMAS}",
             )
+        _check_variables(path, text, name, flow, columns_of)
+
+
+def _check_variables(path: Path, text: str, name: str, flow: Flow, columns_of: dict[str, tuple[str, ...]]) -> None:
+    """A programme may ask for less than a department's schema allows, never for more (N7)."""
+    if flow.variables is None:
+        return
+    unknown = sorted(set(flow.variables) - set(columns_of.get(flow.columns_of or "", ())[1:]))
+    if flow.columns_of is None or unknown or not flow.variables:
+        what = f"not in the return schema of '{flow.columns_of}': {', '.join(unknown) or 'nothing is asked for'}"
+        raise mistake(path, text, ("flow", name, "variables"), "N7", what)

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from linkage.clock import LONDON
-from linkage.errors import FlowRefused
+from linkage.errors import FlowRefused, Misuse
 from linkage.policy import deadlines
 from linkage.policy.deadlines import Deadline
 from linkage.policy.schema import DatasetClass, Flow, ProgrammeFile, Sweep, Wave
+
+AUTHORITY = "authority"
+"""The store of the programme's own authority; in flows and dataset classes it stands for every authority's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,19 @@ class Programme:
         """Store name to holder."""
         return {name: store.holder for name, store in self.file.store.items()}
 
+    @property
+    def authorities(self) -> dict[str, str]:
+        """Every authority of the programme by name, with its store; the programme's own comes first."""
+        further = {name: one.store for name, one in self.file.authority.items()}
+        return {self.file.programme.authority: AUTHORITY, **further}
+
+    def store_of(self, authority: str) -> str:
+        """The store of an authority, by its name. Raises Misuse when the programme does not know it."""
+        try:
+            return self.authorities[authority or self.file.programme.authority]
+        except KeyError:
+            raise Misuse(f"the programme {self.name} knows no authority of that name") from None
+
     def dataset(self, name: str) -> DatasetClass:
         """The class of data called `name`; FlowRefused (D5) when the file does not know it."""
         try:
@@ -55,7 +71,7 @@ class Programme:
 
     def may_hold(self, store: str, dataset_class: str) -> None:
         """Refuse (N13) a class of data in a store that is not named for it."""
-        if store not in self.dataset(dataset_class).stores:
+        if self._kind(store) not in self.dataset(dataset_class).stores:
             raise FlowRefused("N13", f"'{dataset_class}' may not lie in the store '{store}'")
 
     def is_open(self, at: datetime) -> bool:
@@ -72,6 +88,18 @@ class Programme:
         state = f"closed on {head.closes}" if day >= head.closes else f"opens on {head.opens}"
         raise FlowRefused("D3", f"programme {head.name} {state}; nothing is taken in for it on {day}")
 
+    def study_window(self, wave: str) -> tuple[date, date]:
+        """First and last day of what a wave's returns speak of. Raises Misuse for a wave the programme does not know."""
+        for known in self.file.wave:
+            if known.name == wave:
+                return known.study_window or self.file.programme.study_window
+        raise Misuse(f"the programme has no wave '{wave}'")
+
+    def variables(self, department: str) -> tuple[str, ...]:
+        """The columns of a department's return that this programme asks for, `ref` first (N3, N7)."""
+        asked = [flow for flow in self.file.flow.values() if flow.columns_of == department]
+        return self.flow_columns(asked[0]) if asked else self.columns_of[department]
+
     def wave_due(self, day: date) -> Wave | None:
         """The latest wave whose day has come, or None (N8)."""
         due = [wave for wave in self.file.wave if wave.submit_on <= day]
@@ -84,7 +112,7 @@ class Programme:
 
         Rules: N14 (nothing back to the authority), N17 (a basis), N3 (only listed columns), D3 (programme open).
         """
-        if recipient == "authority" and sender != "authority":
+        if self._kind(recipient) == AUTHORITY and self._kind(sender) != AUTHORITY:
             raise FlowRefused("N14", f"nothing is shared back with the local authority (from '{sender}')")
         match = self._flow_between(sender, recipient, dataset_class)
         if match is None:
@@ -100,8 +128,11 @@ class Programme:
         return PermittedFlow(name, flow.basis, flow.recipient, flow.via, tuple(flow.token_kinds))
 
     def flow_columns(self, flow: Flow) -> tuple[str, ...]:
-        """The columns a flow may carry, from the file or from the department's return schema."""
-        return tuple(flow.columns) if flow.columns is not None else self.columns_of[flow.columns_of or ""]
+        """The columns a flow may carry, from the file or from the department's return schema, as far as it is asked for."""
+        if flow.columns is not None:
+            return tuple(flow.columns)
+        widest = self.columns_of[flow.columns_of or ""]
+        return widest if flow.variables is None else tuple(c for c in widest if c == "ref" or c in flow.variables)
 
     def deadline(self, dataset_class: str, received_at: datetime, parents: Sequence[Deadline] = ()) -> Deadline:
         """When data of this class, first received then, must be gone (D1 to D4); the earliest parent counts.
@@ -153,7 +184,12 @@ class Programme:
         return Deadline(None, None, name)
 
     def _flow_between(self, sender: str, recipient: str, dataset_class: str) -> tuple[str, Flow] | None:
+        route = (self._kind(sender), self._kind(recipient), dataset_class)
         for name, flow in self.file.flow.items():
-            if (flow.sender, flow.recipient, flow.dataset) == (sender, recipient, dataset_class):
+            if (flow.sender, flow.recipient, flow.dataset) == route:
                 return name, flow
         return None
+
+    def _kind(self, store: str) -> str:
+        """The store as flows and dataset classes name it: every authority's counts as `authority`."""
+        return AUTHORITY if store in self.authorities.values() else store

@@ -31,11 +31,18 @@ class ProgrammeHead(_Part):
     criteria: str = Field(default="early_help_2015", pattern=r"^[a-z][a-z0-9_]*$")  # the file of policy/ for N2
 
 
+class Authority(_Part):
+    """A further authority of the programme: its own store may do what `authority` may, and nothing of another's."""
+
+    store: str = Field(pattern=r"^authority-[a-z0-9]+$")
+
+
 class Wave(_Part):
-    """One submission of the cohort (N8)."""
+    """One submission of the cohort (N8), and the days its returns speak of; default the programme's study window."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     submit_on: date
+    study_window: tuple[date, date] | None = None
 
 
 class Sweep(_Part):
@@ -87,7 +94,8 @@ class Flow(_Part):
     dataset: str
     basis: str = Field(min_length=8)
     columns: list[str] | None = None
-    columns_of: str | None = None
+    columns_of: str | None = None  # a department, for a return: the widest it may be, by its schema (N7)
+    variables: list[str] | None = None  # of that schema, those the programme asks for; default all (N3)
     token_kinds: list[Literal["compound", "field"]] = []
     cites: Annotated[list[str], Field(min_length=1)]
 
@@ -96,6 +104,7 @@ class ProgrammeFile(_Part):
     """A whole programme file."""
 
     programme: ProgrammeHead
+    authority: dict[str, Authority] = {}
     wave: list[Wave]
     sweep: Sweep
     store: dict[str, Store]

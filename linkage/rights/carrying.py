@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from linkage import clock
+from linkage import clock, policy
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed
@@ -15,7 +15,7 @@ from linkage.evaluation import schemas as evaluation_schemas
 from linkage.policy.schema import DEPARTMENTS
 from linkage.rights import amend, copies, withdrawal
 from linkage.rights.figures import load as figures
-from linkage.rights.trace import STORE, Trace, trace
+from linkage.rights.trace import Trace, trace
 from linkage.rights.whereabouts import WaveState, waves
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _erase_copies(vault: Vault, request: Request, known: Trace) -> list[str]:
         number = held.natural_key.removeprefix("copies:")
         if number == request.number:
             continue
-        letters = vault.register.find(STORE, "rights_request")
+        letters = vault.register.find(policy.own_store(), "rights_request")
         earlier = next((one for one in letters if one.id == number), None)
         if earlier is None:
             continue

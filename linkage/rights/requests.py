@@ -27,7 +27,6 @@ from linkage.rights.due import answer_due
 from linkage.rights.figures import load as figures
 from linkage.rights.trace import recognised
 
-STORE: Final = "authority"
 CLASS: Final = "rights_request"
 KINDS: Final = ("access", "rectify", "erase", "withdraw")
 
@@ -87,7 +86,7 @@ def enter(
     day = received or clock.today()
     if day > clock.today():
         raise Misuse("a request cannot have been received in the future")
-    vault = Vault(STORE)
+    vault = Vault(policy.own_store())
     told = [dict(way) for way in ways]
     if person_ref is not None:
         told += _of_reference(vault, person_ref)
@@ -119,7 +118,7 @@ def carry_out(request_id: str) -> list[str]:
     """
     from linkage.rights.carrying import carry
 
-    vault = Vault(STORE)
+    vault = Vault(policy.own_store())
     request = read(vault, request_id)
     if _beside(vault, "answer", request_id):
         return [f"{request_id}: was answered before."]
@@ -142,12 +141,12 @@ def carry_out(request_id: str) -> list[str]:
 
 def listing() -> list[Standing]:
     """Every request that is still kept, the earliest first."""
-    return [standing(one) for one in Vault(STORE).find(CLASS) if one.label in KINDS]
+    return [standing(one) for one in Vault(policy.own_store()).find(CLASS) if one.label in KINDS]
 
 
 def standing(request: Holding) -> Standing:
     """A request's dates and state, from the register alone."""
-    vault = Vault(STORE)
+    vault = Vault(policy.own_store())
     figure = figures().clock
     received = request.received_at.astimezone(LONDON).date()
     extended = bool(_beside(vault, "extension", request.id))
@@ -174,7 +173,7 @@ def extend(request_id: str, reason: str) -> Standing:
     The person must be told the reason. Raises Misuse when it is answered, extended already or without a reason,
     FlowRefused (S4) when the month is over.
     """
-    vault = Vault(STORE)
+    vault = Vault(policy.own_store())
     request = read(vault, request_id)
     now = standing(vault.register.get(request_id))
     if now.state == "answered" or now.extended or not reason.strip():
@@ -187,7 +186,7 @@ def extend(request_id: str, reason: str) -> Standing:
 
 def acknowledge(request_id: str, recipient: str) -> Standing:
     """Note that a recipient was told and has acknowledged it (S2). Raises Misuse when it was not on the list."""
-    vault = Vault(STORE)
+    vault = Vault(policy.own_store())
     read(vault, request_id)
     if recipient not in _to_tell(vault, request_id):
         raise Misuse(f"'{recipient}' is not among those to be told of {request_id}")
@@ -197,7 +196,7 @@ def acknowledge(request_id: str, recipient: str) -> Standing:
 
 def answer(request_id: str) -> dict[str, Any]:
     """The answer with the copies, as far as they still exist. Raises CheckFailed when there is none to hand over."""
-    vault = Vault(STORE)
+    vault = Vault(policy.own_store())
     read(vault, request_id)
     for name in ("copies", "answer"):
         held = [one for one in _beside(vault, name, request_id) if one.state == "held"]
@@ -243,7 +242,7 @@ def _put(
 
 
 def _beside(vault: Vault, what: str, request_id: str) -> list[Holding]:
-    return vault.register.find(STORE, CLASS, natural_key=f"{what}:{request_id}", state=None)
+    return vault.register.find(policy.own_store(), CLASS, natural_key=f"{what}:{request_id}", state=None)
 
 
 def _to_tell(vault: Vault, request_id: str) -> set[str]:

@@ -15,7 +15,6 @@ from linkage.feeds import FEEDS, receipt
 from linkage.rights import person
 from linkage.rights.person import PERHAPS, THEIRS
 
-STORE = "authority"
 _CHILD = re.compile(rb"<Child\b.*?</Child>", re.DOTALL)
 
 

@@ -86,7 +86,7 @@ def waves(known: Trace) -> list[WaveState]:
     packs = {
         str(one.holding.wave): one for one in known.of_class("submission_pack") if one.holding.superseded_by is None
     }
-    held = {str(one.wave) for one in register.find("authority", "submission_pack")}
+    held = {str(one.wave) for one in register.find(policy.own_store(), "submission_pack")}
     states = []
     for wave in policy.load().file.wave:
         places = tuple(

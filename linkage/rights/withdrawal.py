@@ -10,9 +10,9 @@ from linkage import clock, policy
 from linkage.custody import transfers
 from linkage.custody.destruction import chain as destruction
 from linkage.custody.vault import Vault
-from linkage.evaluation import suppression, withdrawn
+from linkage.evaluation import linkage_root, suppression, withdrawn
 from linkage.policy.schema import DEPARTMENTS
-from linkage.rights.trace import STORE, Trace
+from linkage.rights.trace import Trace
 from linkage.rights.whereabouts import WaveState
 from linkage.tokens.audit import audit, budget_for
 
@@ -89,7 +89,7 @@ def _for_linker(known: Trace, state: WaveState) -> pl.DataFrame:
     if state.pack is not None:
         return state.pack.rows.select("linker_ref")
     people = known.ways.with_row_index("record_id").cast({"record_id": pl.String})
-    tokens = suppression.tokens_under(suppression.sub_key("ons-linker"), people)
+    tokens = suppression.tokens_under(linkage_root.sub_key("ons-linker"), people)
     audit(tokens, budget_for("compound")).require_within_budget()
     return suppression.strong(tokens).select("match_key", "person_token").unique().sort("match_key", "person_token")
 
@@ -97,7 +97,7 @@ def _for_linker(known: Trace, state: WaveState) -> pl.DataFrame:
 def _send(recipient: str, notice: pl.DataFrame, wave: str, number: str) -> str:
     sent = transfers.send(
         notice,
-        sender=STORE,
+        sender=policy.own_store(),
         recipient=recipient,
         dataset_class=withdrawn.NOTICE,
         programme=policy.load().name,

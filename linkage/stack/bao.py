@@ -24,7 +24,8 @@ def policy_of(principal: Principal) -> str:
     """The key policy of a principal, as HCL-compatible JSON.
 
     A store may use and destroy its own key-encryption keys; for those it sends to it may wrap, never unwrap; a verifier
-    may look and TRY to decrypt, which must fail after destruction (D7); the linkage root key answers to the authority.
+    may look and TRY to decrypt, which must fail after destruction (D7); the linkage root key answers to the authorities,
+    of which one makes it.
     """
     rights: dict[str, list[str]] = {
         "transit/keys/sign-*": ["read"],
@@ -40,9 +41,11 @@ def policy_of(principal: Principal) -> str:
     for store in principal.verifies:
         rights[f"transit/keys/{store}.*"] = ["read"]
         rights[f"transit/decrypt/{store}.*"] = ["create", "update"]
-    if principal.holds_root_key:
-        rights[f"transit/keys/{ROOT_KEYS}"] = ["create", "read", "update", "delete"]
+    if principal.uses_root_key:
+        rights[f"transit/keys/{ROOT_KEYS}"] = ["read"]
         rights[f"transit/hmac/{ROOT_KEYS}"] = ["create", "update"]
+    if principal.makes_root_key:
+        rights[f"transit/keys/{ROOT_KEYS}"] = ["create", "read", "update", "delete"]
     if principal.takes_snapshots:
         rights["sys/storage/raft/snapshot"] = ["read"]
     return json.dumps({"path": {path: {"capabilities": can} for path, can in rights.items()}}, indent=1)

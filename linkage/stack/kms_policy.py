@@ -22,7 +22,8 @@ def policy_of(principal: Principal) -> dict[str, Any]:
     """A principal's IAM policy for KMS; the same promises as `bao.policy_of`.
 
     A store makes, uses and ends its own keys; those it sends to it may wrap for, never unwrap; a verifier may look and TRY
-    to decrypt (D7); public halves of signing keys are everybody's; the linkage root key answers to the authority.
+    to decrypt (D7); public halves of signing keys are everybody's; the linkage root key answers to the
+    authorities, of which one makes it.
     """
     told = [_on("sign-*", "GetPublicKey", "DescribeKey"), _on(principal.signing_key, "Sign", "DescribeKey")]
     told += _making(principal.signing_key)
@@ -30,8 +31,10 @@ def policy_of(principal: Principal) -> dict[str, Any]:
         told += [_on(f"{store}.*", *_USE, *_END, *_IMPORT), *_making(f"{store}.*"), _ending(f"{store}.*")]
     told += [_on(f"{store}.*", "Encrypt") for store in principal.wraps_for]
     told += [_on(f"{store}.*", "Decrypt", "DescribeKey", "ListResourceTags") for store in principal.verifies]
-    if principal.holds_root_key:
-        told += [_on(ROOT_KEYS, "GenerateMac", "DescribeKey"), *_making(ROOT_KEYS)]
+    if principal.uses_root_key:
+        told.append(_on(ROOT_KEYS, "GenerateMac", "DescribeKey"))
+    if principal.makes_root_key:
+        told += _making(ROOT_KEYS)
     return {"Version": "2012-10-17", "Statement": told}
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 # identity custodian sends to nobody (N13), and departments answer the research store only (N7).
 SENDS: dict[str, tuple[str, ...]] = {
     "authority": ("ons-identity", "ons-linker", "ons-research", "ons-relay"),
+    "authority-southwark": ("ons-identity", "ons-linker", "ons-research", "ons-relay"),
     "ons-identity": (),
     "ons-linker": ("ons-research",),
     "ons-research": ("mhclg",),
@@ -23,7 +24,9 @@ SENDS: dict[str, tuple[str, ...]] = {
     "mhclg": (),
 }
 # A relay forwards what it cannot open: the first sender wraps for the final recipient and must be able to.
-RELAYED: dict[str, tuple[str, ...]] = {"authority": ("dwp", "moj", "dfe")}
+RELAYED: dict[str, tuple[str, ...]] = {store: ("dwp", "moj", "dfe") for store in SENDS if store.startswith("authority")}
+# The programme's own authority makes the linkage root; the others use it inside the key service (ADR 16).
+ROOT_MAKER = "authority"
 
 STORES: tuple[str, ...] = tuple(SENDS)
 WITNESS = "witness"
@@ -48,7 +51,8 @@ class Principal:
     verifies: tuple[str, ...] = ()
     delivers_to: tuple[str, ...] = ()
     wraps_for: tuple[str, ...] = ()
-    holds_root_key: bool = False
+    makes_root_key: bool = False
+    uses_root_key: bool = False
     takes_snapshots: bool = False
 
     @property
@@ -80,7 +84,8 @@ def all_principals() -> tuple[Principal, ...]:
             owns=(store,),
             delivers_to=SENDS[store],
             wraps_for=SENDS[store] + RELAYED.get(store, ()),
-            holds_root_key=store == "authority",
+            makes_root_key=store == ROOT_MAKER,
+            uses_root_key=holder_of(store) == "authority",
         )
         for store in STORES
     )

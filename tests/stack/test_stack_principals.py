@@ -24,14 +24,15 @@ def key_rights(name: str) -> dict[str, list[str]]:
 
 
 def test_nothing_leads_back_to_the_authority() -> None:
-    """N14: no store delivers to the authority or wraps a key for it."""
-    assert not [store for store in STORES if "authority" in SENDS[store]]
+    """N14: no store delivers to an authority or wraps a key for it; nor does one authority for another."""
+    authorities = [store for store in STORES if holder_of(store) == "authority"]
+    assert len(authorities) == 2
+    assert not [store for store in STORES if set(authorities) & set(SENDS[store])]
     for principal in all_principals():
-        if principal.name != "authority":
-            assert not [
-                pair for pair in allowed(principal.name) if pair[1].startswith("authority-") and "Put" in pair[0]
-            ]
-            assert "transit/encrypt/authority.*" not in key_rights(principal.name)
+        for other in set(authorities) - {principal.name}:
+            reached = {resource.split("/")[0] for action, resource in allowed(principal.name) if "Put" in action}
+            assert not reached & set(buckets_of(other))
+            assert f"transit/encrypt/{other}.*" not in key_rights(principal.name)
 
 
 def test_the_identity_custodian_sends_to_nobody() -> None:
@@ -65,8 +66,10 @@ def test_a_verifier_looks_and_never_touches(holder: str) -> None:
     assert not [path for path, can in key_rights(name).items() if "delete" in can or path.startswith("transit/encrypt")]
 
 
-def test_only_the_authority_reaches_the_linkage_root_key() -> None:
-    """The linkage root key answers to the authority alone, and nobody may export any key."""
+def test_only_authorities_reach_the_linkage_root_key_and_one_of_them_makes_it() -> None:
+    """N13: the linkage root key answers to the authorities, never to ONS or a department, and nobody may export any key."""
     holders = [name for name in BY_NAME if any("linkage-root" in path for path in key_rights(name))]
-    assert holders == ["authority"]
+    assert holders == ["authority", "authority-southwark"]
+    assert key_rights("authority-southwark")["transit/keys/linkage-root-*"] == ["read"]
+    assert "create" in key_rights("authority")["transit/keys/linkage-root-*"]
     assert not [name for name in BY_NAME if any("export" in path or "backup" in path for path in key_rights(name))]

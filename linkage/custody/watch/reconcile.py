@@ -17,7 +17,6 @@ from linkage.custody.transfers import sealing
 from linkage.custody.vault import part_key
 from linkage.errors import CheckFailed
 
-LANDS_AT = "authority"
 """The store for which partners' files land; no other is asked about the landing folder."""
 
 
@@ -51,9 +50,14 @@ class Reconciliation:
 
 
 def own_stores() -> list[str]:
-    """The stores of this deployment's site: those whose holder it is, or all in the sandbox (`LINKAGE_SITE`)."""
-    site = settings.load().site
-    return sorted(store for store, holder in policy.load().stores.items() if site in ("all", holder))
+    """The stores of this deployment's site: those whose holder it is, or all in the sandbox (`LINKAGE_SITE`).
+
+    Several authorities are as many deployments: each has its own store and no other's.
+    """
+    site, plan = settings.load().site, policy.load()
+    if site == "authority":
+        return [policy.own_store()]
+    return sorted(store for store, holder in plan.stores.items() if site in ("all", holder))
 
 
 def reconcile(stores: Sequence[str] | None = None) -> Reconciliation:
@@ -74,7 +78,7 @@ def reconcile(stores: Sequence[str] | None = None) -> Reconciliation:
             unowned += [f"{at}{one}" for one in begun if not _owned(one, living)]
             missing += [f"{at}{one}" for one in _missing(vault, living, f"{store}-vault", place)]
             waiting += [f"{at}{store}-inbox/{name}" for name in _waiting(store, inbox, living)]
-        if store == LANDS_AT:
+        if store == policy.own_store():
             waiting += _landed()
     for kind, found in (("unowned_object", unowned), ("missing_objects", missing), ("transfer_waiting", waiting)):
         for subject in found:
