@@ -81,10 +81,7 @@ def wave_day(wave: str) -> date:
     """The day the programme submits `wave`. Raises Misuse when the programme knows no such wave (N8)."""
     from linkage import policy
 
-    for known in policy.load().file.wave:
-        if known.name == wave:
-            return known.submit_on
-    raise Misuse(f"the programme has no wave '{wave}'; name one of its waves, or give as_of")
+    return policy.load().wave(wave).submit_on
 
 
 def _programme_columns() -> list[str]:

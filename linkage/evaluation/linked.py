@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from linkage.errors import CheckFailed, FlowRefused
 from linkage.evaluation import schemas
 from linkage.evaluation.department import require_return
-from linkage.evaluation.schemas import require_columns, require_unique
+from linkage.evaluation.schemas import DepartmentSchema, Schemas, require_columns, require_unique
 from linkage.evaluation.submission import REFS, require_attribute_file
 from linkage.identifiers.split import fresh_refs
 from linkage.policy.schema import DEPARTMENTS
@@ -46,32 +46,23 @@ def remember(crosswalk: pl.DataFrame, index: pl.DataFrame) -> pl.DataFrame:
     return index.join(crosswalk, on="attribute_ref", how="inner").select("linker_ref", "research_id").sort("linker_ref")
 
 
-def carry_forward(remembered: pl.DataFrame, same_person: pl.DataFrame) -> pl.DataFrame:
-    """The research ids of a new wave's people: `remembered` ids for those whom token matching found again.
-
-    `same_person` has `left_id` (linker ref of the new wave) and `right_id` (linker ref of the earlier one), as
-    matching returns accepted pairs. Returns `linker_ref`, `research_id`, to be given to `link_index`.
-    """
-    return (
-        same_person.select(pl.col("left_id").alias("linker_ref"), pl.col("right_id").alias("earlier"))
-        .join(remembered.rename({"linker_ref": "earlier"}), on="earlier", how="inner")
-        .select("linker_ref", "research_id")
-        .unique("linker_ref", keep="first", maintain_order=True)
-        .sort("linker_ref")
-    )
-
-
 def join_returns(
-    index: pl.DataFrame, attribute_file: pl.DataFrame, returns: Mapping[str, pl.DataFrame]
+    index: pl.DataFrame,
+    attribute_file: pl.DataFrame,
+    returns: Mapping[str, pl.DataFrame],
+    spec: Schemas | None = None,
 ) -> pl.DataFrame:
-    """The linked file: a row per person with programme attributes, `in_<department>` and the returned columns.
+    """The linked file: a row per person and authority, with programme attributes, `in_<department>`, returned columns.
 
-    Every ref is gone from the result, and the authority's family key is replaced by a fresh `research_family`, so
-    that neither the authority nor a department could find its people in it (N9, N14). Somebody not matched at a
-    department has nulls there, or zeros where the schema says that no record means none. People without an attribute
-    row (withdrawn since) are left out. Raises FlowRefused (N7) for a return outside its schema, CheckFailed when a
-    file holds refs that the index does not know.
+    A person whom two authorities submitted has two rows with one research id: a place in a family of each, and the
+    same answers in both, for a department that found the person once has found the person. `spec` is the schemas
+    narrowed to what the programme asks for. Every ref is gone from the result, and the authority's family key is
+    replaced by a fresh `research_family`, so that neither the authority nor a department could find its people in it
+    (N9, N14). Somebody not matched at a department has nulls there, or zeros where the schema says that no record means
+    none. People without an attribute row (withdrawn since) are left out. Raises FlowRefused (N7) for a return outside
+    its schema, CheckFailed when a file holds refs that the index does not know.
     """
+    spec = spec or schemas.load()
     require_columns(index, INDEX, "N13", "the link index")
     require_attribute_file(attribute_file)
     if surplus := sorted(set(returns) - set(DEPARTMENTS)):
@@ -79,22 +70,22 @@ def join_returns(
     _require_known(attribute_file, "attribute_ref", index, "attribute_ref", "the attribute file")
     linked = index.join(attribute_file, on="attribute_ref", how="inner")
     for department in DEPARTMENTS:
-        linked = _join_one(linked, index, department, returns.get(department))
+        linked = _join_one(linked, index, spec.department(department), returns.get(department), spec)
     families = linked.select("family_key").unique().sort("family_key")
     fresh = fresh_refs(families.height, ["family"]).to_series().alias("research_family")
     linked = linked.join(families.with_columns(fresh), on="family_key", how="left")
-    return linked.select([step.column for step in schemas.load().research.columns]).sort("research_id", "authority")
+    return linked.select([step.column for step in spec.research.columns]).sort("research_id", "authority")
 
 
 def _join_one(
-    linked: pl.DataFrame, index: pl.DataFrame, department: str, returned: pl.DataFrame | None
+    linked: pl.DataFrame, index: pl.DataFrame, schema: DepartmentSchema, returned: pl.DataFrame | None, spec: Schemas
 ) -> pl.DataFrame:
-    schema = schemas.load().department(department)
+    department = schema.name
     ref, flag = f"{department}_ref", f"in_{department}"
     if returned is None:
         empty = [pl.lit(None, dtype=_dtype(column)).alias(column) for column in schema.columns[1:]]
         return linked.with_columns(pl.lit(None, dtype=pl.Boolean).alias(flag), *empty)
-    require_return(department, returned)
+    require_return(department, returned, spec)
     _require_known(returned, "ref", index, ref, f"the return of {department}")
     answered = returned.with_columns(
         *(pl.col(column).cast(_dtype(column)) for column in schema.columns[1:]), pl.lit(True).alias(flag)
@@ -102,7 +93,17 @@ def _join_one(
     joined = linked.join(answered, left_on=ref, right_on="ref", how="left").with_columns(pl.col(flag).fill_null(False))
     if schema.unmatched == "none":
         joined = joined.with_columns(pl.col(schema.columns[1:]).fill_null(0))
-    return joined
+    return _shared(joined, flag, schema.columns[1:])
+
+
+def _shared(linked: pl.DataFrame, flag: str, columns: Sequence[str]) -> pl.DataFrame:
+    """What a department answered about a person to one authority's request stands in the person's other rows as well."""
+    told = linked.filter(flag).sort("authority").unique("research_id", keep="first", maintain_order=True)
+    elsewhere = told.select("research_id", *(pl.col(one).alias(f"told_{one}") for one in (flag, *columns)))
+    joined = linked.join(elsewhere, on="research_id", how="left", maintain_order="left")
+    only_elsewhere = ~pl.col(flag) & pl.col(f"told_{flag}").fill_null(False)
+    filled = [pl.when(only_elsewhere).then(f"told_{one}").otherwise(one).alias(one) for one in (flag, *columns)]
+    return joined.with_columns(filled).drop([f"told_{one}" for one in (flag, *columns)])
 
 
 def _dtype(column: str) -> type[pl.DataType]:

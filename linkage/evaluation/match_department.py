@@ -1,6 +1,8 @@
-"""A department's side: accept the sealed request, match on tokens under its own key, return attributes by reference.
+"""A department's side: accept sealed requests, match on tokens under its own key, return attributes by reference.
 
-Nothing here says or keeps how many people were asked about or found: that would be a record of participation (N10, D10).
+A wave may bring several requests, one from each authority; each is matched and answered by itself. Nothing here says or
+keeps how many people were asked about or found: that would be a record of participation (N10, D10). Nothing is kept for
+the next wave either (N8): it begins with another request, other references and a register of its day.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from linkage.custody import history, transfers
 from linkage.custody.models import Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed
+from linkage.evaluation.asked import asked
 from linkage.evaluation.department import minimise_return
 from linkage.evaluation.submit import KEY_IN_TRANSIT
 from linkage.identifiers.standardise import standardise
@@ -26,8 +29,7 @@ def accept(department: str) -> list[str]:
     """Take in waiting requests; the waves that still have to be matched and returned."""
     transfers.receive(department)
     vault = Vault(department)
-    asked = sorted({str(one.wave) for one in vault.find("department_request")})
-    return [wave for wave in asked if not _returned(department, wave)]
+    return sorted({str(one.wave) for one in vault.find("department_request") if not _returned(department, one)})
 
 
 def match(department: str, wave: str) -> str:
@@ -36,67 +38,90 @@ def match(department: str, wave: str) -> str:
     The register is tokenised with the key that came sealed with the request; another department's tokens never join.
     """
     vault = Vault(department)
-    request = _request(vault, wave)
     register = _register_part(vault, _PEOPLE)
+    people = standardise(vault.read_frame(register.id))
+    held = [_match_one(vault, request, people) for request in _requests(vault, wave)]
+    until = min(one.legal for one in held if one.legal)
+    return (
+        f"Matched on tokens ({', '.join(one.id for one in held)}); request, workings and key are destroyed "
+        f"by {until:%Y-%m-%d} (N10)."
+    )
+
+
+def _match_one(vault: Vault, request: Holding, people: pl.DataFrame) -> Holding:
+    known = _working(vault, request)
+    if known is not None:
+        return known
     key = LinkageKey(transfers.secrets_of(request.id)[KEY_IN_TRANSIT])
-    asked = vault.read_frame(request.id).rename({"request_ref": "record_id"})
-    own = tokenise(standardise(vault.read_frame(register.id)), key, "compound")
-    found = match_tokens(asked, own)
-    pairs = found.pairs.select(pl.col("left_id").alias("ref"), pl.col("right_id").alias("record_id"))
-    held = vault.put_frame(
-        pairs,
+    requested = vault.read_frame(request.id).rename({"request_ref": "record_id"})
+    found = match_tokens(requested, tokenise(people, key, "compound"))
+    return vault.put_frame(
+        found.pairs.select(pl.col("left_id").alias("ref"), pl.col("right_id").alias("record_id")),
         "match_working",
         programme=request.programme,
-        wave=wave,
-        label=wave,
-        natural_key=f"match:{request.programme}:{wave}",
+        wave=request.wave,
+        label=request.wave,
+        natural_key=_working_key(request),
         parents=[request.id],
     )
-    return f"Matched on tokens ({held.id}); request, workings and key are destroyed by {held.legal:%Y-%m-%d} (N10)."
 
 
 def return_attributes(department: str, wave: str) -> str:
-    """Send ONS the attributes of matched references, in exactly the columns the programme names (N7)."""
+    """Send ONS the attributes of matched references, in exactly the columns the programme asks for (N7).
+
+    A table that no column asked for is made from is not opened.
+    """
     programme = policy.load()
-    vault = Vault(department)
-    workings = vault.find("match_working", wave=wave)
-    if not workings:
-        raise CheckFailed(f"wave {wave} has not been matched here")
-    matched = vault.read_frame(workings[-1].id)
-    tables = {
-        str(one.label): vault.read_frame(one.id) for one in vault.find("department_register") if one.label != _PEOPLE
-    }
-    answer = minimise_return(department, matched, tables, programme.file.programme.study_window)
-    transfers.send(
-        answer,
-        sender=department,
-        recipient="ons-research",
-        dataset_class="department_return",
-        programme=programme.name,
-        wave=wave,
-        natural_key=_return_key(department, wave),
-    )
+    vault, spec = Vault(department), asked()
+    schema = spec.department(department)
+    tables = {table: vault.read_frame(_register_part(vault, table).id) for table in schema.inputs}
+    for request in _requests(vault, wave):
+        working = _working(vault, request)
+        if working is None:
+            raise CheckFailed(f"wave {wave} has not been matched here")
+        matched = vault.read_frame(working.id)
+        answer = minimise_return(department, matched, tables, programme.study_window(wave), spec)
+        transfers.send(
+            answer,
+            sender=department,
+            recipient="ons-research",
+            dataset_class="department_return",
+            programme=programme.name,
+            wave=wave,
+            natural_key=_return_key(department, request),
+        )
     return f"Returned attributes by reference to ONS for wave {wave}; no identifier left."
 
 
-def _request(vault: Vault, wave: str) -> Holding:
+def _requests(vault: Vault, wave: str) -> list[Holding]:
     found = vault.find("department_request", wave=wave)
     if not found:
         raise CheckFailed(f"no request of wave {wave} is held here")
-    return found[-1]
+    return found
+
+
+def _working(vault: Vault, request: Holding) -> Holding | None:
+    key = _working_key(request)
+    return next((one for one in vault.find("match_working", wave=request.wave) if one.natural_key == key), None)
+
+
+def _working_key(request: Holding) -> str:
+    return f"match:{request.programme}:{request.wave}:{request.id}"
 
 
 def _register_part(vault: Vault, label: str) -> Holding:
-    for one in vault.find("department_register"):
-        if one.label == label:
-            return one
-    raise CheckFailed("this department holds no register to match with; load it first")
+    """The newest of its kind: a register is loaded afresh for each wave."""
+    found = [one for one in vault.find("department_register") if one.label == label]
+    if not found:
+        raise CheckFailed(f"this department holds no register '{label}' to match with; load it first")
+    return max(found, key=lambda one: one.received_at)
 
 
-def _return_key(department: str, wave: str) -> str:
-    return f"department_return:{department}:{policy.load().name}:{wave}"
+def _return_key(department: str, request: Holding) -> str:
+    return f"department_return:{department}:{request.programme}:{request.wave}:{request.id}"
 
 
-def _returned(department: str, wave: str) -> bool:
-    programme = policy.load().name
-    return history.was_sent(programme, department, "ons-research", "department_return", _return_key(department, wave))
+def _returned(department: str, request: Holding) -> bool:
+    return history.was_sent(
+        request.programme, department, "ons-research", "department_return", _return_key(department, request)
+    )

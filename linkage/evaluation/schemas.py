@@ -20,11 +20,13 @@ FILE = "evaluation_schemas.toml"
 
 @dataclass(frozen=True, slots=True)
 class DepartmentSchema:
-    """What one department reads of its own records (`inputs`) and returns (`columns`, `ref` first)."""
+    """What one department reads of its own records (`inputs`), what is made of each table (`makes`), and returns
+    (`columns`, `ref` first)."""
 
     name: str
     columns: tuple[str, ...]
     inputs: Mapping[str, tuple[str, ...]]
+    makes: Mapping[str, tuple[str, ...]]
     unmatched: Literal["unknown", "none"]
     benefits: tuple[str, ...] = ()
     key_stages: tuple[str, ...] = ()
@@ -115,6 +117,7 @@ def _department(name: str, part: dict[str, Any]) -> DepartmentSchema:
         name=name,
         columns=tuple(part["columns"]),
         inputs={table: tuple(columns) for table, columns in part["inputs"].items()},
+        makes={table: tuple(columns) for table, columns in part.get("makes", {}).items()},
         unmatched=part["unmatched"],
         benefits=tuple(part.get("benefits", ())),
         key_stages=tuple(part.get("key_stages", ())),
@@ -144,6 +147,9 @@ def _check(schemas: Schemas) -> Schemas:
             raise ValueError("a return starts with ref (N7)")
         if set(schema.columns) & set(schemas.identifiers):
             raise ValueError("a return holds no identifiers (N7)")
+        made = sorted(column for columns in schema.makes.values() for column in columns)
+        if made != sorted(schema.columns[1:]) or set(schema.makes) != set(schema.inputs):
+            raise ValueError("every returned column is made from one table that is read, and from no other (N7)")
     named = [*schemas.attributes]
     named += [column for schema in schemas.departments.values() for column in schema.columns]
     named += [step.column for step in schemas.research.columns]

@@ -49,8 +49,9 @@ class PackMade:
 def wave_to_send(as_of: date) -> str | None:
     """The wave that is due and not yet wholly sent, or None. Raises FlowRefused (D3) once the programme is closed."""
     gate.require_open("evaluation_submission", as_of)
-    wave = policy.load().wave_due(as_of)
-    if wave is None:
+    programme = policy.load()
+    wave = programme.wave_due(as_of)
+    if wave is None or policy.own_authority() not in programme.authorities_of(wave.name):
         return None
     return None if set(RECIPIENTS) <= sent_to(wave.name) else wave.name
 

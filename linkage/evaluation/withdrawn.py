@@ -86,21 +86,25 @@ def _at_linker(vault: Vault, notice: Holding) -> list[str]:
 
 
 def _linker_refs(vault: Vault, notice: Holding) -> list[str]:
-    """The person's references in this wave: named, or recognised among the wave's tokens (the linker has no key)."""
+    """The person's references in this wave: named, and recognised among the wave's tokens (the linker has no key).
+
+    Every authority's tokens are under the same key: who withdraws at one leaves the file of another as well.
+    """
     told = vault.read_frame(notice.id)
-    if "linker_ref" in told.columns:
-        return sorted(told["linker_ref"].to_list())
-    held = vault.find("compound_tokens", wave=notice.wave)
+    held = [vault.read_frame(one.id) for one in vault.find("compound_tokens", wave=notice.wave)]
+    named = told["linker_ref"].to_list() if "linker_ref" in told.columns else []
     if not held:
-        return []
-    return suppression.recognised(vault.read_frame(held[-1].id), told, "linker_ref")
+        return sorted(named)
+    tokens = pl.concat(held)
+    entries = tokens.filter(pl.col("linker_ref").is_in(named)) if named else told
+    return sorted({*named, *suppression.recognised(tokens, entries, "linker_ref")})
 
 
 def _pass_on(vault: Vault, notice: Holding, refs: list[str]) -> None:
-    crosswalk = vault.find("crosswalk", wave=notice.wave)
-    if not crosswalk:
+    crosswalks = [vault.read_frame(one.id) for one in vault.find("crosswalk", wave=notice.wave)]
+    if not crosswalks:
         return
-    rows = vault.read_frame(crosswalk[-1].id).filter(pl.col("linker_ref").is_in(refs)).select("attribute_ref")
+    rows = pl.concat(crosswalks).filter(pl.col("linker_ref").is_in(refs)).select("attribute_ref").sort("attribute_ref")
     if rows.height:
         transfers.send(
             rows,

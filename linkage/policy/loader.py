@@ -151,6 +151,10 @@ def _check_waves(path: Path, text: str, parsed: ProgrammeFile) -> None:
         if not first <= last < wave.submit_on:
             what = f"the study window of wave '{wave.name}' must be over on the day it is submitted"
             raise mistake(path, text, ("wave", number, "study_window"), "N8", what)
+        unknown = set(wave.authorities or ()) - {parsed.programme.authority, *parsed.authority}
+        if unknown or wave.authorities == []:
+            what = f"not an authority of the programme: {', '.join(sorted(unknown)) or 'nobody is named'}"
+            raise mistake(path, text, ("wave", number, "authorities"), "N13", what)
 
 
 def _check_separation(path: Path, text: str, parsed: ProgrammeFile) -> None:

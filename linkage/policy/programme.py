@@ -90,10 +90,18 @@ class Programme:
 
     def study_window(self, wave: str) -> tuple[date, date]:
         """First and last day of what a wave's returns speak of. Raises Misuse for a wave the programme does not know."""
+        return self.wave(wave).study_window or self.file.programme.study_window
+
+    def authorities_of(self, wave: str) -> list[str]:
+        """The authorities that take part in a wave, by name. Raises Misuse as `wave`."""
+        return self.wave(wave).authorities or list(self.authorities)
+
+    def wave(self, name: str) -> Wave:
+        """The wave of that name. Raises Misuse when the programme does not know it."""
         for known in self.file.wave:
-            if known.name == wave:
-                return known.study_window or self.file.programme.study_window
-        raise Misuse(f"the programme has no wave '{wave}'")
+            if known.name == name:
+                return known
+        raise Misuse(f"the programme has no wave '{name}'")
 
     def variables(self, department: str) -> tuple[str, ...]:
         """The columns of a department's return that this programme asks for, `ref` first (N3, N7)."""

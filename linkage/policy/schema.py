@@ -38,11 +38,12 @@ class Authority(_Part):
 
 
 class Wave(_Part):
-    """One submission of the cohort (N8), and the days its returns speak of; default the programme's study window."""
+    """One submission of the cohort (N8): the days its returns speak of (default the programme's), who submits (all)."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     submit_on: date
     study_window: tuple[date, date] | None = None
+    authorities: list[str] | None = None
 
 
 class Sweep(_Part):

@@ -16,7 +16,7 @@ from linkage.evaluation import schemas
 from linkage.evaluation.deidentify import deidentify
 from linkage.evaluation.department import minimise_return
 from linkage.evaluation.generalise import band, merge_rare
-from linkage.evaluation.linked import carry_forward, join_returns, link_index, remember
+from linkage.evaluation.linked import join_returns, link_index, remember
 from linkage.evaluation.submission import SubmissionPack, prepare
 
 WINDOW = (date(2021, 10, 1), date(2022, 9, 30))
@@ -108,19 +108,50 @@ def test_the_index_carries_neither_the_linkers_nor_the_identity_ref() -> None:
     assert index.columns == ["research_id", "attribute_ref", "dwp_ref", "moj_ref", "dfe_ref"]
 
 
-def test_a_person_found_again_in_the_next_wave_keeps_the_research_id() -> None:
+def test_whom_the_linker_names_keeps_that_research_id_and_everybody_else_has_a_fresh_one() -> None:
     """N8."""
-    first, second = prepare(make_cohort(10), set()), prepare(make_cohort(10), set())
-    known = remember(first.crosswalk, link_index(first.crosswalk))
-    both = second.frame.join(first.frame, on="person_id").head(5)
-    pairs = both.select(pl.col("linker_ref").alias("left_id"), pl.col("linker_ref_right").alias("right_id"))
-    again = remember(second.crosswalk, link_index(second.crosswalk, carry_forward(known, pairs)))
-    same = both.join(known, left_on="linker_ref_right", right_on="linker_ref").join(
-        again, on="linker_ref", suffix="_new"
+    pack = prepare(make_cohort(10), set())
+    named = pack.crosswalk.select("linker_ref").head(5).with_columns(research_id=pl.lit("a") + pl.col("linker_ref"))
+    told = remember(pack.crosswalk, link_index(pack.crosswalk, named))
+    assert told.join(named, on=["linker_ref", "research_id"], how="semi").height == 5
+    assert told["research_id"].n_unique() == pack.crosswalk.height
+
+
+def two_authorities() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Crosswalk, research ids and attribute file of two authorities; their first people are one person."""
+    packs = [
+        prepare(make_cohort(20, seed).with_columns(authority=pl.lit(name)), set())
+        for seed, name in ((1, "lambeth"), (2, "southwark"))
+    ]
+    crosswalk = pl.concat([pack.crosswalk for pack in packs])
+    one = [pack.crosswalk["linker_ref"][0] for pack in packs]
+    ids = pl.DataFrame({"linker_ref": one, "research_id": ["e" * 32] * 2})
+    return crosswalk, ids, pl.concat([pack.attribute_file for pack in packs])
+
+
+def test_a_person_of_two_authorities_has_a_row_in_each_family_and_one_research_id() -> None:
+    """N8: the families of the two authorities stay apart."""
+    crosswalk, ids, attributes = two_authorities()
+    linked = join_returns(link_index(crosswalk, ids), attributes, {})
+    theirs = linked.filter(pl.col("research_id") == "e" * 32)
+    assert theirs["authority"].to_list() == ["lambeth", "southwark"]
+    assert theirs["research_family"].n_unique() == 2
+    assert linked["research_id"].n_unique() == linked.height - 1
+
+
+def test_what_a_department_says_of_a_person_stands_in_all_rows_of_the_person() -> None:
+    """N7: found once, found; the other authority's spelling may have been the worse one."""
+    crosswalk, ids, attributes = two_authorities()
+    asked = crosswalk.join(ids, on="linker_ref").sort("linker_ref")["moj_ref"].to_list()
+    offences = pl.DataFrame({"record_id": ["r"], "kind": ["caution"], "on_date": ["2022-02-01"], "days": [0]})
+    answer = minimise_return(
+        "moj", pl.DataFrame({"ref": asked[:1], "record_id": ["r"]}), {"offences": offences}, WINDOW
     )
-    assert same.height == 5
-    assert same["research_id"].equals(same["research_id_new"].rename("research_id"))
-    assert len(set(again["research_id"]) & set(known["research_id"])) == 5
+    linked = join_returns(link_index(crosswalk, ids), attributes, {"moj": answer})
+    theirs = linked.filter(pl.col("research_id") == "e" * 32)
+    assert theirs.select("in_moj", "cautions").rows() == [(True, 1), (True, 1)]
+    others = linked.filter(pl.col("research_id") != "e" * 32)
+    assert others.select(pl.col("in_moj").any(), pl.col("cautions").sum()).row(0) == (False, 0)
 
 
 def test_the_same_ids_come_out_when_the_linker_runs_again() -> None:
