@@ -60,7 +60,7 @@ def make_population(seed: int, families: int, as_of: date) -> Population:
         seed=seed,
         as_of=as_of,
         people=people.sort("case_ref"),
-        families=_families(people, evidence),
+        families=families_of(people, evidence),
         evidence=evidence,
         neighbours=neighbours,
         neighbour_evidence=plant_strangers(_stream(seed, 5), neighbours),
@@ -72,7 +72,7 @@ def _stream(seed: int, stage: int) -> np.random.Generator:
     return np.random.default_rng([seed, stage])
 
 
-def _families(people: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
+def families_of(people: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
     """The truth. A parent who lives elsewhere adds at most one issue: the first, in the order of ISSUES, the household
     does not show itself."""
     order = {issue: place for place, issue in enumerate(ISSUES)}
