@@ -35,12 +35,21 @@ def accept(department: str) -> list[str]:
 def match(department: str, wave: str) -> str:
     """Match the wave's tokens with the department's own register and keep the pairs, one per reference (N13).
 
-    The register is tokenised with the key that came sealed with the request; another department's tokens never join.
+    The register is tokenised with the key that came sealed with the request; another department's tokens never join. The
+    authorities of one programme send the same key, so that the register is tokenised once, however many they are.
     """
     vault = Vault(department)
-    register = _register_part(vault, _PEOPLE)
-    people = standardise(vault.read_frame(register.id))
-    held = [_match_one(vault, request, people) for request in _requests(vault, wave)]
+    people = standardise(vault.read_frame(_register_part(vault, _PEOPLE).id))
+    held: list[Holding] = []
+    key, own = b"", pl.DataFrame()
+    for request in _requests(vault, wave):
+        done = _working(vault, request)
+        if done is None:
+            sent = transfers.secrets_of(request.id)[KEY_IN_TRANSIT]
+            if sent != key:
+                key, own = sent, tokenise(people, LinkageKey(sent), "compound")
+            done = _match_one(vault, request, own)
+        held.append(done)
     until = min(one.legal for one in held if one.legal)
     return (
         f"Matched on tokens ({', '.join(one.id for one in held)}); request, workings and key are destroyed "
@@ -48,13 +57,8 @@ def match(department: str, wave: str) -> str:
     )
 
 
-def _match_one(vault: Vault, request: Holding, people: pl.DataFrame) -> Holding:
-    known = _working(vault, request)
-    if known is not None:
-        return known
-    key = LinkageKey(transfers.secrets_of(request.id)[KEY_IN_TRANSIT])
-    requested = vault.read_frame(request.id).rename({"request_ref": "record_id"})
-    found = match_tokens(requested, tokenise(people, key, "compound"))
+def _match_one(vault: Vault, request: Holding, own: pl.DataFrame) -> Holding:
+    found = match_tokens(vault.read_frame(request.id).rename({"request_ref": "record_id"}), own)
     return vault.put_frame(
         found.pairs.select(pl.col("left_id").alias("ref"), pl.col("right_id").alias("record_id")),
         "match_working",

@@ -120,7 +120,7 @@ def _play_day(stage: Stage, people: Population, day: date) -> None:
     stage.run_all([f"department_match_{name}" for name in DEPARTMENTS], day)
     with stage.journal.stage("match quality") as to_do:
         if to_do:
-            stage.journal.match = quality.measure(people, registers)
+            stage.journal.match = quality.measure(people.people, registers)
     stage.run("research_linkage", day)
     stage.approve("results_release", day)
     stage.run("subject_rights", day)

@@ -27,24 +27,24 @@ _SHARED = 0.5  # of parents who live elsewhere, those who live in a family of th
 
 @dataclass(frozen=True)
 class Wave:
-    """One wave: its number and day, a Population for each authority, who withdraws from the research after it, and the
-    people of both boroughs once each, as departments know them."""
+    """One wave: its number and day, a Population for each authority, the people of both boroughs once each (as departments
+    know them), who withdraws from the research after it, and who did before: they are in the borough, not in the wave."""
 
     number: int
     day: date
     boroughs: dict[str, Population]
-    withdraws: pl.DataFrame
     everybody: Population
+    withdraws: pl.DataFrame
+    withdrew: tuple[str, ...]
 
     @property
     def truth(self) -> pl.DataFrame:
         """authority, case_ref and the true person_id of everybody in the wave."""
-        return pl.concat(
-            [
-                one.people.select(pl.lit(name).alias("authority"), "case_ref", "person_id")
-                for name, one in self.boroughs.items()
-            ]
-        ).sort("authority", "case_ref")
+        people = [
+            one.people.select(pl.lit(name).alias("authority"), "case_ref", "person_id")
+            for name, one in self.boroughs.items()
+        ]
+        return pl.concat(people).filter(~pl.col("person_id").is_in(list(self.withdrew))).sort("authority", "case_ref")
 
 
 def make_waves(
@@ -57,14 +57,15 @@ def make_waves(
     rng = np.random.default_rng([seed, _STREAM])
     changes = draw_changes(rng, seed, base.people, len(days))
     shared = _shared(rng, base.people, changes)
-    gone: list[str] = []
+    steady = _steady(base.people, changes, shared)
+    withdrew: tuple[str, ...] = ()
     waves = []
     for number, day in enumerate(days):
-        people = _at_wave(base, changes, number, list(days), seed).filter(~pl.col("person_id").is_in(gone))
-        boroughs = _boroughs(base, people, shared.filter(~pl.col("person_id").is_in(gone)), day, authorities)
-        leaving = _withdraws(rng, boroughs[authorities[0]], last=number == len(days) - 1)
-        gone += leaving["person_id"].to_list()
-        waves.append(Wave(number, day, boroughs, leaving, _everybody(boroughs)))
+        boroughs = _boroughs(base, _at_wave(base, changes, number, list(days), seed), shared, day, authorities)
+        last = number == len(days) - 1
+        leaving = _withdraws(rng, boroughs[authorities[0]], [one for one in steady if one not in withdrew], last=last)
+        waves.append(Wave(number, day, boroughs, _everybody(boroughs), leaving, withdrew))
+        withdrew = (*withdrew, *leaving["person_id"])
     return waves
 
 
@@ -228,7 +229,17 @@ def _everybody(boroughs: dict[str, Population]) -> Population:
     )
 
 
-def _withdraws(rng: np.random.Generator, borough: Population, *, last: bool) -> pl.DataFrame:
-    """People who withdraw after the wave: grown up, with nobody at home whom they could be taken for."""
-    free = borough.people.filter(~pl.col("is_canary") & ~pl.col("namesake") & (pl.col("age") >= 18)).sort("person_id")
-    return free[rng.permutation(free.height)[: 0 if last else _WITHDRAW]]
+def _steady(people: pl.DataFrame, changes: Changes, shared: pl.DataFrame) -> list[str]:
+    """Grown-up people whose number the first authority knows and who never stand at the second, nor change."""
+    families = changes.families.filter((pl.col("history") == "stays") & ~pl.col("second"))
+    unchanged = changes.people.filter(pl.max_horizontal("renamed_at", "nino_at", "date_at") < 0)
+    told = people.join(families, on="family", how="semi").join(unchanged, on="person_id", how="semi")
+    told = told.join(shared, on="person_id", how="anti")
+    free = ~pl.col("is_canary") & ~pl.col("namesake") & (pl.col("age") >= 18) & pl.col("nino").is_not_null()
+    return told.filter(free)["person_id"].sort().to_list()
+
+
+def _withdraws(rng: np.random.Generator, borough: Population, steady: list[str], *, last: bool) -> pl.DataFrame:
+    """People who withdraw after the wave."""
+    drawn = rng.permutation(len(steady))[: 0 if last else _WITHDRAW]
+    return borough.people.filter(pl.col("person_id").is_in([steady[place] for place in drawn]))

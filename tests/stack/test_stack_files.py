@@ -32,7 +32,7 @@ def test_secrets_are_private_and_one_file_per_principal(tmp_path: Path) -> None:
     assert mode(tmp_path / "secrets") == 0o700
     assert {mode(file) for file in (tmp_path / "secrets").iterdir()} == {0o600}
     keys = [secrets.of(principal.name)["s3_secret_key"] for principal in all_principals()]
-    assert len(set(keys)) == len(keys) == 9 + 6 + 2
+    assert len(set(keys)) == len(keys) == 10 + 6 + 2
 
 
 def test_secrets_stay_the_same_at_the_next_start(tmp_path: Path) -> None:
