@@ -21,7 +21,7 @@ from linkage.sandbox.households import whole_years
 from linkage.sandbox.population import Population, families_of, make_population
 
 _STREAM, _SECOND_SEED = 50, 77
-_WITHDRAW = 3  # people of the first authority who withdraw after each wave but the last
+_WITHDRAW = 1  # people of the first authority who withdraw after each wave but the last
 _SHARED = 0.5  # of parents who live elsewhere, those who live in a family of the other authority
 
 
