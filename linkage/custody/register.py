@@ -40,6 +40,7 @@ _KNOWN = (
     *(str(one.name) for table in Base.metadata.tables.values() for one in table.constraints if one.name),
 )
 _LOCKS = {"upgrade": 7102201, "ledger": 7102202, "destruction": 7102203}
+_ALONE = text("SELECT pg_advisory_xact_lock(:key)")
 
 
 class Register:
@@ -218,6 +219,15 @@ def row_of(session: Session, holding_id: str, lock: bool = False) -> HoldingRow:
     return row
 
 
+def rows_of(session: Session, holding_ids: Sequence[str]) -> list[HoldingRow]:
+    """The rows of several holdings, locked for this transaction, always in the order of their ids. Raises Misuse."""
+    query = select(HoldingRow).where(HoldingRow.id.in_(holding_ids)).order_by(HoldingRow.id).with_for_update()
+    found = list(session.scalars(query))
+    if missing := set(holding_ids) - {row.id for row in found}:
+        raise Misuse(f"no holding is called {min(missing)}")
+    return found
+
+
 def hold_lock(session: Session, name: str) -> None:
     """Be alone in the deployment, under that lock, until this transaction ends."""
     _lock(session.connection(), name)
@@ -311,7 +321,7 @@ def _file_lock(path: Path) -> Iterator[None]:
 def _lock(connection: Connection, name: str) -> None:
     """One at a time: an advisory lock on PostgreSQL; on SQLite every transaction of ours is alone already."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCKS[name]})
+        connection.execute(_ALONE, {"key": _LOCKS[name]})
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -141,12 +142,12 @@ class Objects:
     def copies(self, bucket: str, prefix: str) -> int:
         return self.inventory(bucket, prefix).all
 
-    def inventory(self, bucket: str, prefix: str) -> Purged:
+    def inventory(self, bucket: str, prefix: str, listed: list[Version] | None = None) -> Purged:  # noqa: ARG002
         found = self.versions(bucket, prefix)
         markers = sum(one.marker for one in found)
         return Purged(len(found) - markers, markers, len(self.uploads(bucket, prefix)))
 
-    def purge(self, bucket: str, prefix: str) -> Purged:
+    def purge(self, bucket: str, prefix: str, listed: Sequence[Version] = ()) -> Purged:  # noqa: ARG002
         self._up()
         found, uploads = self.versions(bucket, prefix), self.uploads(bucket, prefix)
         if not self.world.deaf_to_deletion:

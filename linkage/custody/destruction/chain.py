@@ -17,11 +17,12 @@ from linkage.custody import faults, keys
 from linkage.custody.destruction import originals, verification
 from linkage.custody.evidence import certificate, ledger
 from linkage.custody.models import CertificateRow, Holding, HoldingRow, KeyRow, StepRow
-from linkage.custody.register import Register, row_of
+from linkage.custody.register import Register, row_of, rows_of
 from linkage.custody.stores import objects, places
 from linkage.custody.watch import derived
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, LinkageError
 
+_TOGETHER = 20  # intents in one transaction
 STEPS = ("intent", "key", "inventory", "objects", "verified", "certified")
 
 
@@ -67,12 +68,10 @@ def destroy_all(
     register, searched = Register.open(), _Derived()
     moment = horizon or clock.now()
     failed: dict[str, Outcome] = {}
-    for holding in holdings:
-        try:
-            with register.alone(holding.id):
-                _intend(register, holding, reason, operator)
-        except LinkageError as error:
-            failed[holding.id] = _failure(register, holding, error)
+    for start in range(0, len(holdings), _TOGETHER):
+        some = holdings[start : start + _TOGETHER]
+        refused = _intended(register, [one.id for one in some], reason, operator)
+        failed |= {one.id: _failure(register, one, refused[one.id]) for one in some if one.id in refused}
     for holding in holdings:
         yield failed.get(holding.id) or _finish(register, holding, moment, searched)
 
@@ -113,24 +112,43 @@ def _failure(register: Register, holding: Holding, error: LinkageError) -> Outco
     return Outcome(holding, None, str(error), unreachable)
 
 
-def _intend(register: Register, holding: Holding, reason: str, operator: str) -> None:
-    """The intent row: from here on the holding cannot be read, and the destruction can only go forward."""
+def _intended(register: Register, holding_ids: Sequence[str], reason: str, operator: str) -> dict[str, LinkageError]:
+    """Write the intents together; when that fails one by one, so that one that cannot be written keeps no other."""
+    try:
+        return _intend(register, holding_ids, reason, operator)
+    except DependencyUnreachable as error:
+        return dict.fromkeys(holding_ids, error)
+    except LinkageError as error:
+        if len(holding_ids) == 1:
+            return {holding_ids[0]: error}
+    refused: dict[str, LinkageError] = {}
+    for one in holding_ids:
+        refused |= _intended(register, [one], reason, operator)
+    return refused
+
+
+def _intend(register: Register, holding_ids: Sequence[str], reason: str, operator: str) -> dict[str, LinkageError]:
+    """The intent rows: from here on the holdings cannot be read, and their destruction can only go forward.
+
+    All in one transaction, for each waits for the disk. Returns why a holding was refused; the others go on (D12).
+    """
+    refused: dict[str, LinkageError] = {}
     with register.transaction() as session:
-        row = row_of(session, holding.id, lock=True)
-        if row.hold_until is not None and row.hold_until > clock.now() and row.state in ("writing", "held"):
-            raise FlowRefused("D12", f"{row.id} is under a legal hold of {row.hold_authority}")
-        if not _done(session, row.id, "intent"):
-            _note(session, row.id, "intent", {"reason": reason, "operator": operator, "kek": row.kek})
-            ledger.append(
-                session,
-                "destruction_intended",
-                {"holding": row.id, "store": row.store, "dataset_class": row.dataset_class, "reason": reason},
-                once=f"intended|{row.id}",
-            )
-        if row.state in ("writing", "held"):
-            row.state = "destroying"
-        faults.reach("intent_written")
+        entries = []
+        for row in rows_of(session, holding_ids):
+            if row.hold_until is not None and row.hold_until > clock.now() and row.state in ("writing", "held"):
+                refused[row.id] = FlowRefused("D12", f"{row.id} is under a legal hold of {row.hold_authority}")
+                continue
+            if not _done(session, row.id, "intent"):
+                _note(session, row.id, "intent", {"reason": reason, "operator": operator, "kek": row.kek})
+                facts = {"holding": row.id, "store": row.store, "dataset_class": row.dataset_class, "reason": reason}
+                entries.append(ledger.Entry("destruction_intended", facts, once=f"intended|{row.id}"))
+            if row.state in ("writing", "held"):
+                row.state = "destroying"
+            faults.reach("intent_written")
+        ledger.append_all(session, entries)
     faults.reach("after_intent")
+    return refused
 
 
 def _destroy_key(register: Register, holding: Holding, horizon: datetime) -> None:
@@ -190,15 +208,17 @@ def _remove_objects(register: Register, holding: Holding) -> None:
         return
     places.require_configured(holding)
     spots = places.spots_of(holding)
+    listed: dict[places.Spot, list[objects.Version]] = {spot: [] for spot in spots}
     if "inventory" not in steps:
-        steps["inventory"] = _count(register, holding, spots)
+        steps["inventory"] = _count(register, holding, listed)
     before = {(one["place"], one["bucket"]): one for one in steps["inventory"]["spots"]}
     removed, failures = [], []
     originals_gone = originals.remove(holding)
     faults.reach("after_originals")
     for spot in spots:
         try:
-            purged = asdict(objects.client(holding.store, spot.place).purge(spot.bucket, spot.prefix))
+            store = objects.client(holding.store, spot.place)
+            purged = asdict(store.purge(spot.bucket, spot.prefix, listed.pop(spot)))
         except LinkageError as error:
             failures.append(error)
         else:
@@ -217,12 +237,15 @@ def _remove_objects(register: Register, holding: Holding) -> None:
     faults.reach("after_objects")
 
 
-def _count(register: Register, holding: Holding, spots: Sequence[places.Spot]) -> dict[str, Any]:
-    """What there is before the first deletion, so that a run that dies half-way does not lose the count (D9)."""
+def _count(register: Register, holding: Holding, listed: dict[places.Spot, list[objects.Version]]) -> dict[str, Any]:
+    """What there is before the first deletion, so that a run that dies half-way does not lose the count (D9).
+
+    What is found is put into `listed`, so that the deletion need not ask again.
+    """
     told = []
-    for spot in spots:
+    for spot, found in listed.items():
         with suppress(DependencyUnreachable):  # its copies are counted when they go
-            counted = objects.client(holding.store, spot.place).inventory(spot.bucket, spot.prefix)
+            counted = objects.client(holding.store, spot.place).inventory(spot.bucket, spot.prefix, found)
             told.append({**asdict(spot), **asdict(counted)})
     detail = {"spots": told, "originals": len(originals.left(holding))}
     with register.transaction() as session:

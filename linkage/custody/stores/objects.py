@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from linkage import settings
 from linkage.custody import faults
@@ -19,6 +19,7 @@ PRIMARY = "primary"
 _BATCH = 1000  # what one DeleteObjects call takes at most
 ATTEMPTS = 4  # of each request, the waits between them growing to seconds
 _ROUNDS = 3  # deletions that a store refused for a moment are asked for again
+_KEPT = 10_000  # versions of one listing that are kept in memory for the deletion that follows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +102,31 @@ class ObjectStore:
                 return found
             place = {"KeyMarker": told["NextKeyMarker"], "UploadIdMarker": told.get("NextUploadIdMarker", "")}
 
-    def inventory(self, bucket: str, prefix: str) -> Purged:
-        """How many versions, markers and uploads lie under `prefix`; counted page by page, whatever their number."""
+    def inventory(self, bucket: str, prefix: str, listed: list[Version] | None = None) -> Purged:
+        """How many versions, markers and uploads lie under `prefix`; counted page by page, whatever their number.
+
+        They are put into `listed`, for a purge that follows at once, unless they are too many to be kept in memory.
+        """
         versions = markers = 0
         for page in self._pages(bucket, prefix):
             hidden = sum(version.marker for version in page)
             versions, markers = versions + len(page) - hidden, markers + hidden
+            if listed is not None and versions + markers <= _KEPT:
+                listed += page
+        if listed is not None and versions + markers > _KEPT:
+            listed.clear()
         return Purged(versions, markers, len(self.uploads(bucket, prefix)))
 
     def copies(self, bucket: str, prefix: str) -> int:
         """How many versions, markers and uploads are left under `prefix`."""
         return self.inventory(bucket, prefix).all
 
-    def purge(self, bucket: str, prefix: str) -> Purged:
+    def purge(self, bucket: str, prefix: str, listed: Sequence[Version] = ()) -> Purged:
         """Remove every version, delete marker and incomplete upload under `prefix`, and see that none is left (D7).
 
         A store that says "deleted" is not believed: the listing afterwards is the evidence. What it refuses for a
-        moment is asked for again; what is left then raises CheckFailed with the store's reasons.
+        moment is asked for again; what is left then raises CheckFailed with the store's reasons. `listed` saves the
+        first listing: what an inventory just now found.
         """
         versions = markers = 0
         uploads = self.uploads(bucket, prefix)
@@ -125,8 +134,9 @@ class ObjectStore:
             self._abort(bucket, key, upload_id)
         if uploads:
             faults.reach("after_uploads")
-        for _ in range(_ROUNDS):
-            gone, reasons = self._delete_all(bucket, prefix)
+        for attempt in range(_ROUNDS):
+            pages = [listed] if listed and not attempt else self._pages(bucket, prefix)
+            gone, reasons = self._delete_all(bucket, pages)
             versions, markers = versions + gone.versions, markers + gone.markers
             left = self.copies(bucket, prefix)
             if not left:
@@ -134,7 +144,7 @@ class ObjectStore:
         told = f": {', '.join(sorted(reasons))}" if reasons else ""
         raise CheckFailed(f"{left} object versions are left in {bucket} after their deletion{told} (D7)")
 
-    def _delete_all(self, bucket: str, prefix: str) -> tuple[Purged, set[str]]:
+    def _delete_all(self, bucket: str, pages: Iterable[Sequence[Version]]) -> tuple[Purged, set[str]]:
         """Delete page by page, so that memory does not grow with their number.
 
         One call at a time, and of each page the oldest versions first: a store that keeps a pointer to the latest version
@@ -143,7 +153,7 @@ class ObjectStore:
         """
         versions = markers = 0
         reasons: set[str] = set()
-        for page in self._pages(bucket, prefix):
+        for page in pages:
             oldest_first = page[::-1]
             for start in range(0, len(page), _BATCH):
                 plain, hidden, refused = self._delete(bucket, oldest_first[start : start + _BATCH])
@@ -236,10 +246,27 @@ def purge_everywhere(principal: str, bucket: str, prefix: str) -> None:
 
 @lru_cache(maxsize=1)
 def _session(_process: int) -> Any:
-    """One session for all principals: it carries no credentials, only the loaded service model."""
-    import boto3
+    """One session for all principals: it carries no credentials, only the loaded service model.
 
-    return boto3.session.Session()
+    Its times are read by the standard library: botocore's own parser guesses at formats, and a listing of 1,000 versions
+    then takes more processor time than its deletion does (docs/benchmarks/custody.md).
+    """
+    import boto3
+    from botocore.session import get_session
+
+    core = get_session()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_instant)
+    return boto3.session.Session(botocore_session=core)
+
+
+def _instant(told: Any) -> datetime:
+    """A time as S3 tells it: ISO 8601 in listings, and what botocore understands elsewhere."""
+    from botocore.utils import parse_timestamp
+
+    try:
+        return datetime.fromisoformat(told)
+    except (TypeError, ValueError):
+        return cast(datetime, parse_timestamp(told))
 
 
 @lru_cache(maxsize=128)

@@ -116,10 +116,10 @@ def test_one_that_fails_does_not_keep_the_others(doubled_house, monkeypatch) -> 
     house.at(date(2022, 10, 31), 3)
     purge = Objects.purge
 
-    def refused(self, bucket: str, prefix: str):
+    def refused(self, bucket: str, prefix: str, listed=()):
         if bucket == "moj-vault":
             raise CheckFailed("1 object versions are left in moj-vault after their deletion: AccessDenied (D7)")
-        return purge(self, bucket, prefix)
+        return purge(self, bucket, prefix, listed)
 
     with monkeypatch.context() as patch:
         patch.setattr(Objects, "purge", refused)
