@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from linkage import clock, policy
 from linkage.custody.models import Holding
@@ -15,11 +15,9 @@ from linkage.evaluation import schemas as evaluation_schemas
 from linkage.policy.schema import DEPARTMENTS
 from linkage.rights import amend, copies, withdrawal
 from linkage.rights.figures import load as figures
+from linkage.rights.request import Request
 from linkage.rights.trace import Trace, trace
 from linkage.rights.whereabouts import WaveState, waves
-
-if TYPE_CHECKING:
-    from linkage.rights.requests import Request
 
 
 @dataclass(frozen=True)

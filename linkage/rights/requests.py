@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Final
 
-import polars as pl
-
 from linkage import clock, policy
 from linkage.clock import LONDON
 from linkage.custody.evidence import ledger
@@ -22,29 +20,15 @@ from linkage.custody.models import LIVE, Holding
 from linkage.custody.vault import Vault
 from linkage.errors import CheckFailed, FlowRefused, Misuse
 from linkage.rights import person
+from linkage.rights.carrying import carry
 from linkage.rights.correction import Correction
 from linkage.rights.due import answer_due
 from linkage.rights.figures import load as figures
+from linkage.rights.request import Request
 from linkage.rights.trace import recognised
 
 CLASS: Final = "rights_request"
 KINDS: Final = ("access", "rectify", "erase", "withdraw")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request as it was entered: `ways` is how the person is written, `corrections` what is wrong."""
-
-    number: str
-    kind: str
-    received: date
-    ways: tuple[dict[str, str | None], ...]
-    corrections: tuple[Correction, ...]
-
-    @property
-    def person(self) -> pl.DataFrame:
-        """The person as told."""
-        return person.subject(self.ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +100,6 @@ def carry_out(request_id: str) -> list[str]:
     Raises Misuse for a number that is no request, CheckFailed and FlowRefused (D12) when something must wait: the
     request then stays open.
     """
-    from linkage.rights.carrying import carry
-
     vault = Vault(policy.own_store())
     request = read(vault, request_id)
     if _beside(vault, "answer", request_id):
