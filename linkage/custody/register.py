@@ -253,8 +253,8 @@ def deadline_of(holding: Holding) -> Deadline:
     return Deadline(holding.target, holding.legal, holding.rule)
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the register's schema up to date; safe when several processes start at once."""
+def upgrade(engine: Engine, revision: str | None = None) -> None:
+    """Bring the register's schema up to date, or to a `revision`; safe when several processes start at once."""
     from alembic import command
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
@@ -264,15 +264,15 @@ def upgrade(engine: Engine) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    head = ScriptDirectory.from_config(config).get_current_head()
+    wanted = revision or ScriptDirectory.from_config(config).get_current_head()
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": "register_version"})
-        if context.get_current_revision() == head:
+        if context.get_current_revision() == wanted:
             return
     with engine.begin() as connection:
         _lock(connection, "upgrade")
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, str(wanted))
 
 
 @lru_cache(maxsize=16)

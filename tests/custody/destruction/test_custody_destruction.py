@@ -7,6 +7,7 @@ import json
 from datetime import date, timedelta
 
 import pytest
+from many_versions import pile
 
 from linkage import clock
 from linkage.custody import holds, keys
@@ -91,6 +92,24 @@ def test_real_delete_markers_and_unfinished_uploads_go_as_well(real_house) -> No
     destruction.destroy(held.id, "a test")
     assert real_house.versions(held) == 0
     assert _told(real_house, held)["removed"] == {"versions": 1, "markers": 1, "uploads": 1}
+
+
+@pytest.mark.servers
+def test_more_versions_than_a_run_keeps_in_memory_go_as_well(real_house, monkeypatch: pytest.MonkeyPatch) -> None:
+    """D7: a listing too long to be kept is made again, page by page, and nothing of it stays."""
+    monkeypatch.setattr(objects, "_KEPT", 20)
+    short, long = real_house.put(), real_house.put()
+    pile([short], versions=15, markers=5)
+    pile([long], versions=30, markers=10)
+    listed: list[objects.Version] = []
+    assert (
+        objects.client("authority").inventory(short.bucket, short.prefix, listed).all == 21
+    )  # an unfinished upload too
+    assert len(listed) == 20
+    for held, versions, markers in ((short, 15, 5), (long, 30, 10)):
+        destruction.destroy(held.id, "a test")
+        assert real_house.versions(held) == 0
+        assert _told(real_house, held)["removed"] == {"versions": versions, "markers": markers, "uploads": 1}
 
 
 def test_nothing_is_certified_while_a_copy_is_left(doubled_house) -> None:

@@ -129,6 +129,25 @@ def test_one_that_fails_does_not_keep_the_others(doubled_house, monkeypatch) -> 
     assert sweep().destroyed == 1
 
 
+def test_one_whose_intent_cannot_be_written_does_not_keep_the_others(doubled_house) -> None:
+    """D7: intents are written together; the database refuses one of them, the rest goes on."""
+    house = doubled_house
+    made = [house.put() for _ in range(3)]
+    house.at(date(2022, 10, 31), 3)
+    refused = made[1].id
+    with house.register.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER broken BEFORE INSERT ON destruction_steps WHEN NEW.holding_id = '{refused}' "
+            "BEGIN SELECT RAISE(ABORT, 'broken'); END"
+        )
+    report = sweep()
+    assert (report.destroyed, report.failed) == (2, [refused])
+    assert house.register.get(refused).state == "held"
+    with house.register.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER broken")
+    assert sweep().destroyed == 1
+
+
 def test_what_a_store_kept_although_it_said_otherwise_goes_with_the_next_sweep(doubled_house) -> None:
     """D7: a store that said "deleted" and lied is asked again until the verifier finds nothing."""
     house = doubled_house
