@@ -35,8 +35,7 @@ def retention_sweep():
         from linkage.errors import DependencyUnreachable
 
         get_current_context()
-        report = sweep.sweep(as_of=clock.at(as_of(), 3, 30))
-        say(report.lines)
+        report = sweep.sweep(as_of=clock.at(as_of(), 3, 30), tell=say)
         if report.unreachable:
             raise DependencyUnreachable(f"{len(report.failed)} holdings could not be reached.")
         if not report.ok:

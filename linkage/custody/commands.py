@@ -47,23 +47,26 @@ def sweep(
     as_json: AsJson = False,
 ) -> None:
     """Destroy what falls due before the next sweep, verify it, certify it. Exit 1 when something could not be."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from linkage.custody.destruction import sweep as sweeping
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("destroying", total=None)
-        report = sweeping.sweep(
-            as_of=_moment(as_of) if as_of else None,
-            dry_run=dry_run,
-            operator="linkage sweep",
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    unheard: list[OSError] = []
+
+    def tell(line: str) -> None:
+        try:
+            typer.echo(line)
+        except OSError as error:  # a full disk under the log, a reader that went away: the sweep goes on
+            unheard.append(error)
+
+    report = sweeping.sweep(
+        as_of=_moment(as_of) if as_of else None,
+        dry_run=dry_run,
+        operator="linkage sweep",
+        tell=(lambda _: None) if as_json else tell,
+    )
     if as_json:
         _print(report.told())
-    else:
-        typer.echo("\n".join(report.lines))
+    if unheard:
+        raise unheard[0]
     if report.unreachable:
         raise typer.Exit(4)
     if not report.ok:
@@ -167,7 +170,7 @@ def hold_list(
             row = (one.id, line["authority"], line["scope"], _london(one.hold_until), line["standing"])
             table.add_row(*(str(cell) for cell in row))
         _show(table)
-        typer.echo(f"{len(found)} legal holds", err=True)
+        typer.echo(_counted(len(found), "legal hold"), err=True)
 
 
 def leaks(
@@ -217,6 +220,10 @@ def _day(told: str) -> date:
     return datetime.combine(_moment(told).date(), time(0)).date()
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def _print(told: Any) -> None:
     sys.stdout.write(json.dumps(told, indent=2) + "\n")
 
@@ -228,7 +235,7 @@ def _table(found: list[Holding]) -> None:
         what = f"{one.dataset_class} at {one.store}" + (f" ({one.label})" if one.label else "")
         table.add_row(one.id, what, gone, one.rule, one.state)
     _show(table)
-    typer.echo(f"{len(found)} holdings", err=True)
+    typer.echo(_counted(len(found), "holding"), err=True)
 
 
 def _columns(*names: str) -> Table:

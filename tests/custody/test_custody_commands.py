@@ -192,7 +192,7 @@ def test_a_legal_hold_is_placed_and_lifted_by_command(doubled_house, app) -> Non
         "High Court",
         "in breach from the deadline on",
     )
-    assert "1 legal holds" in _run(app, "hold", "list").output
+    assert "1 legal hold\n" in _run(app, "hold", "list").output
     assert _run(app, "hold", "lift", held.id).exit_code == 0
     assert not holds.blocks(doubled_house.register.get(held.id), clock.now())
     again = _run(app, "hold", "lift", held.id)

@@ -17,12 +17,13 @@ from linkage.custody.destruction.verification import london_date
 from linkage.custody.evidence import ledger
 from linkage.custody.keys import snapshots
 from linkage.custody.models import Holding, SweepRow
+from linkage.custody.overview.words import why_then
 from linkage.custody.register import Register
 from linkage.custody.watch import alerts
 from linkage.errors import DependencyUnreachable, LinkageError
 
 _CLOCK_SKEW = timedelta(minutes=5)
-Progress = Callable[[int, int], None]
+Tell = Callable[[str], None]
 
 
 @dataclass
@@ -43,6 +44,12 @@ class SweepReport:
     elsewhere: list[str] = field(default_factory=list)
     unreachable: bool = False
     clock_went_back: bool = False
+    tell: Tell = field(default=lambda _: None, repr=False)
+
+    def say(self, line: str) -> None:
+        """Keep a sentence, and tell it at once: a run that dies half-way has told what it did."""
+        self.lines.append(line)
+        self.tell(line)
 
     @property
     def destroyed(self) -> int:
@@ -61,7 +68,7 @@ class SweepReport:
 
     def told(self) -> dict[str, Any]:
         """As plain JSON."""
-        plain = asdict(self)
+        plain = {name: value for name, value in asdict(self).items() if name != "tell"}
         counts = {"destroyed": self.destroyed, "incidents": self.incidents, "ok": self.ok}
         return {**plain, **counts, "as_of": self.as_of.isoformat(), "horizon": self.horizon.isoformat()}
 
@@ -71,7 +78,7 @@ def sweep(
     stores: Sequence[str] | None = None,
     dry_run: bool = False,
     operator: str = "daily sweep",
-    progress: Progress | None = None,
+    tell: Tell = lambda _: None,
 ) -> SweepReport:
     """Destroy, verify and certify everything due before the next sweep plus the margin (D6, D7).
 
@@ -85,7 +92,11 @@ def sweep(
     timing = policy.load().sweep
     horizon = instant + timedelta(hours=timing.every_hours + timing.margin_hours)
     due = register.due(horizon, stores)
-    report = SweepReport(instant, horizon, dry_run, len(due))
+    report = SweepReport(instant, horizon, dry_run, len(due), tell=tell)
+    if dry_run:
+        report.say(
+            f"Rehearsal for {instant.astimezone(LONDON):%Y-%m-%d %H:%M}, as if no sweep ran before. Nothing is changed."
+        )
     if behind:
         _say_clock_went_back(register, report, behind)
     # A hold is judged by the real clock: only a rehearsal looks at it as it will be on its day (D12).
@@ -94,12 +105,13 @@ def sweep(
         _flag(report, holding, instant)
         if holding not in free:
             report.blocked.append(holding.id)
-            report.lines.append(_blocked(holding, instant))
+            report.say(_blocked(holding, instant))
     if dry_run:
-        report.lines.extend(_sentence(holding, instant, "would be destroyed") for holding in free)
+        for holding in free:
+            report.say(_sentence(holding, instant, "would be destroyed"))
     else:
-        _run(register, report, free, stores, operator, progress)
-    report.lines.append(_closing(report))
+        _run(register, report, free, stores, operator)
+    report.say(_closing(report))
     if not dry_run:
         faults.reach("before_report")
         _report(register, report, stores)
@@ -124,7 +136,7 @@ def _instant(register: Register, as_of: datetime | None) -> tuple[datetime, time
 def _say_clock_went_back(register: Register, report: SweepReport, behind: timedelta) -> None:
     told = f"The clock is {_span(behind)} behind the last sweep: it went back; nothing waits for it, but set it right (D6)."
     report.clock_went_back = True
-    report.lines.append(told)
+    report.say(told)
     if not report.dry_run:
         register.incident("clock_went_back", f"{report.as_of:%Y-%m-%d}", told)
 
@@ -135,20 +147,18 @@ def _run(
     free: Sequence[Holding],
     stores: Sequence[str] | None,
     operator: str,
-    progress: Progress | None,
 ) -> None:
     reason = "its deadline falls before the next sweep"
     removed = snapshots.expire(report.horizon)
-    report.lines.extend(f"Snapshot {one} of the key service was removed: its time is over." for one in removed)
-    for done, outcome in enumerate(destruction.destroy_all(free, reason, report.horizon, operator), start=1):
+    for one in removed:
+        report.say(f"Snapshot {one} of the key service was removed: its time is over.")
+    for outcome in destruction.destroy_all(free, reason, report.horizon, operator):
         _note(report, outcome)
-        if progress:
-            progress(done, len(free))
     faults.reach("before_leftover_keys")
     _leftover_keys(register, report, stores)
     faults.reach("before_vacuum")
     for told in vacuum(deleted=bool(free)):
-        report.lines.append(told)
+        report.say(told)
         register.incident("vacuum_incomplete", f"{report.as_of:%Y-%m-%d}", told)
     faults.reach("after_vacuum")
 
@@ -157,18 +167,18 @@ def _note(report: SweepReport, outcome: Outcome) -> None:
     holding = outcome.holding
     if outcome.certificate is None:
         report.failed.append(holding.id)
-        report.lines.append(_sentence(holding, report.as_of, f"is NOT destroyed yet ({outcome.error})"))
+        report.say(_sentence(holding, report.as_of, f"is NOT destroyed yet ({outcome.error})"))
         if outcome.unreachable:
             report.unreachable = True
         return
     if outcome.elsewhere:
         report.elsewhere.append(holding.id)
         said = "was destroyed and verified meanwhile by another run"
-        report.lines.append(_sentence(holding, report.as_of, said) + f" Certificate {outcome.certificate}.")
+        report.say(_sentence(holding, report.as_of, said) + f" Certificate {outcome.certificate}.")
         return
     report.certificates.append(outcome.certificate)
     said = "was destroyed and its destruction verified"
-    report.lines.append(_sentence(holding, report.as_of, said) + f" Certificate {outcome.certificate}.")
+    report.say(_sentence(holding, report.as_of, said) + f" Certificate {outcome.certificate}.")
 
 
 def _leftover_keys(register: Register, report: SweepReport, stores: Sequence[str] | None) -> None:
@@ -182,7 +192,7 @@ def _leftover_keys(register: Register, report: SweepReport, stores: Sequence[str
                 report.keys_destroyed.append(key.name)
         except LinkageError as error:
             report.failed.append(key.name)
-            report.lines.append(f"Key {key.name} is NOT destroyed yet ({error}).")
+            report.say(f"Key {key.name} is NOT destroyed yet ({error}).")
             report.unreachable = report.unreachable or isinstance(error, DependencyUnreachable)
 
 
@@ -201,7 +211,7 @@ def _sentence(holding: Holding, instant: datetime, said: str) -> str:
         return f"{holding.id}: {place} at {holding.store} {said}; rule {holding.rule}."
     legal = holding.legal.astimezone(LONDON)
     return (
-        f"{holding.id}: {place} at {holding.store} {said}: rule {holding.rule}, received "
+        f"{holding.id}: {place} at {holding.store} {said}: rule {holding.rule} ({why_then(holding)}), received "
         f"{holding.received_at.astimezone(LONDON):%Y-%m-%d}, to be gone before {legal:%Y-%m-%d %H:%M}; "
         f"{_distance(holding.legal - instant)}."
     )
@@ -213,7 +223,8 @@ def _distance(left: timedelta) -> str:
 
 def _span(length: timedelta) -> str:
     days, hours = abs(length) // timedelta(days=1), abs(length) % timedelta(days=1) // timedelta(hours=1)
-    return f"{days} day{'s' * (days != 1)} {hours} hour{'s' * (hours != 1)}"
+    told = [f"{number} {noun}{'s' * (number != 1)}" for number, noun in ((days, "day"), (hours, "hour")) if number]
+    return " ".join(told) or "less than an hour"
 
 
 def _blocked(holding: Holding, instant: datetime) -> str:
@@ -256,5 +267,5 @@ def _report(register: Register, report: SweepReport, stores: Sequence[str] | Non
     try:
         ledger.checkpoint()
     except DependencyUnreachable as error:
-        report.lines.append(f"The ledger's checkpoint did not reach its witness ({error}); the next sweep brings it.")
+        report.say(f"The ledger's checkpoint did not reach its witness ({error}); the next sweep brings it.")
         report.unreachable = True

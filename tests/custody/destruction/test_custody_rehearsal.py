@@ -99,7 +99,7 @@ def test_every_holding_gets_one_plain_sentence_and_the_log_a_closing_count(house
             f"Certificate crt_{holding.id[4:]}.",
         ):
             assert part in line, (part, line)
-        assert re.search(r"\d+ days? \d+ hours? (early|LATE, a breach)\.", line), line
+        assert re.search(r"(\d+ days?|\d+ hours?|\d+ days? \d+ hours?) (early|LATE, a breach)\.", line), line
     [line] = [one for one in report.lines if one.startswith(blocked.id)]
     assert "is BLOCKED by a legal hold of County Court until 2022-12-24" in line
     assert re.fullmatch(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
 from custody_doubles import Objects
 
 from linkage import clock
-from linkage.custody import holds, keys
+from linkage.custody import faults, holds, keys
 from linkage.custody.destruction.sweep import sweep
 from linkage.custody.transfers import sealing
 from linkage.custody.watch.watchdog import watch
@@ -127,6 +128,22 @@ def test_one_that_fails_does_not_keep_the_others(doubled_house, monkeypatch) -> 
     assert [house.register.get(made.id).state for made in (one, other)] == ["destroyed", "destroying"]
     assert report.failed == [other.id]
     assert sweep().destroyed == 1
+
+
+def test_a_sweep_that_dies_has_told_what_it_did(doubled_house, monkeypatch) -> None:
+    """D7: each sentence is told when it is true, not when all is over."""
+    house, told = doubled_house, []
+    made = [house.put() for _ in range(2)]
+    house.at(date(2022, 10, 31), 3)
+
+    def die(point: str) -> None:
+        if point == "before_vacuum":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(faults, "reach", die)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(tell=told.append)
+    assert sorted(line.split()[-1] for line in told) == sorted(f"crt_{one.id[4:]}." for one in made)
 
 
 def test_one_whose_intent_cannot_be_written_does_not_keep_the_others(doubled_house) -> None:
