@@ -51,7 +51,11 @@ PROMISES = (
     Promise("cipher", "decrypt, share of OpenSSL on blocks of 16 KiB", 80, True, "decrypt, % of OpenSSL"),
     Promise("destroy", "destroy, verify, certify and vacuum 100,000", 300, False, "destroy 100,000 versions, s"),
     Promise(
-        "ledger", "append, one writer, 1,000 entries", 2000, True, "append to the ledger, 1,000 at once, entries/s"
+        "ledger",
+        "append, one writer, 1,000 entries a transaction",
+        2000,
+        True,
+        "append to the ledger, 1,000 at once, entries/s",
     ),
     Promise("ledger", "verify a ledger of 1,000,000 entries, ledger.jsonl,", 20, False, "verify 1M entries, s"),
 )

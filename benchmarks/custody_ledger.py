@@ -13,8 +13,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,23 @@ def figures(entries: int = ENTRIES) -> list[dict[str, str]]:
     with _stack() as home:
         from linkage.custody.evidence import ledger
 
+        bare, single = _rate(SINGLE, _bare_rows), _rate(SINGLE, lambda: _one_by_one(SINGLE))
         rows = [
-            _row("append, one writer, one entry a transaction", _rate(SINGLE, lambda: _one_by_one(SINGLE)), "1/s"),
-            _row(f"append, {WRITERS} writers at once, one entry a transaction", _rate(SINGLE, _together), "1/s"),
+            _row("write a bare row and commit it, one writer: what this disk allows", bare, "1/s"),
+            _row("append, one writer, one entry a transaction", single, "1/s"),
+            _row("share of what the disk allows", 100 * single / bare, "%"),
+            _row(f"append, {WRITERS} writers at once, one entry a transaction", SINGLE / _together(), "1/s"),
         ]
-        left = entries - 2 * SINGLE
+        for number in (10, 100):
+            told = f"append, one writer, {number:,} entries a transaction"
+            rows.append(_row(told, _rate(10 * SINGLE, lambda number=number: _batches(10 * SINGLE, number)), "1/s"))
+        left = entries - 2 * SINGLE - WRITERS - 20 * SINGLE
         rows.append(
-            _row(f"append, one writer, {BATCH:,} entries a transaction", _rate(left, lambda: _batches(left)), "1/s")
+            _row(
+                f"append, one writer, {BATCH:,} entries a transaction",
+                _rate(left, lambda: _batches(left, BATCH)),
+                "1/s",
+            )
         )
         size = f"a ledger of {entries:,} entries"
         rows.append(
@@ -81,21 +91,53 @@ def _one_by_one(number: int) -> None:
         ledger.record("benchmark", _FACTS)
 
 
-def _together() -> None:
-    """The same number of entries by several processes at once, their starts included."""
-    with ProcessPoolExecutor(WRITERS) as writers:
-        for _ in writers.map(_one_by_one, [SINGLE // WRITERS] * WRITERS):
-            pass
+def _bare_rows() -> None:
+    """The least a committed row can cost: one insert into a table of one column, and a flush to disk."""
+    from sqlalchemy import text
+
+    from linkage.custody.register import Register
+
+    engine = Register.open().engine
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE bare (number integer)"))
+    raw = engine.raw_connection()
+    with raw.cursor() as cursor:
+        for number in range(SINGLE):
+            cursor.execute("INSERT INTO bare VALUES (%s)", (number,))
+            raw.commit()
+    raw.close()
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE bare"))
 
 
-def _batches(number: int) -> None:
+def _together() -> float:
+    """Seconds for the same number of entries by several processes at once, from when all of them stand ready."""
+    ready, ends = get_context("fork").Barrier(WRITERS), get_context("fork").SimpleQueue()
+
+    def write() -> None:
+        _one_by_one(1)  # a process opens its own connection first
+        ready.wait()
+        began = time.monotonic()
+        _one_by_one(SINGLE // WRITERS)
+        ends.put((began, time.monotonic()))
+
+    writers = [get_context("fork").Process(target=write) for _ in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    told = [ends.get() for _ in writers]
+    for writer in writers:
+        writer.join()
+    return max(end for _, end in told) - min(began for began, _ in told)
+
+
+def _batches(number: int, size: int) -> None:
     from linkage.custody.evidence import ledger
     from linkage.custody.register import Register
 
     register = Register.open()
-    for start in range(0, number, BATCH):
+    for start in range(0, number, size):
         with register.transaction() as session:
-            entries = [ledger.Entry("benchmark", _FACTS)] * min(BATCH, number - start)
+            entries = [ledger.Entry("benchmark", _FACTS)] * min(size, number - start)
             ledger.append_all(session, entries)
 
 
