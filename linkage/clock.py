@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -58,6 +58,13 @@ def mark_sandbox(home: Path) -> None:
 def at(day: date, hour: int, minute: int = 0) -> datetime:
     """The London wall-clock moment on `day`, as an aware UTC instant."""
     return datetime.combine(day, time(hour, minute), tzinfo=LONDON).astimezone(UTC)
+
+
+def span(length: timedelta) -> str:
+    """A length of time as people say it, whichever its sign: `1 day 5 hours`, `3 days`, `less than an hour`."""
+    days, hours = divmod(abs(length) // timedelta(hours=1), 24)
+    told = [f"{number} {noun}{'s' * (number != 1)}" for number, noun in ((days, "day"), (hours, "hour")) if number]
+    return " ".join(told) or "less than an hour"
 
 
 def _require_sandbox(home: Path) -> None:

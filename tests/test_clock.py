@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -53,3 +53,18 @@ def test_the_real_clock_takes_no_notice_of_a_simulated_one(home: Path) -> None:
     before = datetime.now(UTC)
     assert not clock.is_simulated()
     assert clock.now() >= before
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (0.5, "less than an hour"),
+        (1, "1 hour"),
+        (24, "1 day"),
+        (-29.9, "1 day 5 hours"),
+        (72, "3 days"),
+        (50, "2 days 2 hours"),
+    ],
+)
+def test_a_length_of_time_names_no_unit_of_which_there_is_none(hours: float, said: str) -> None:
+    assert clock.span(timedelta(hours=hours)) == said

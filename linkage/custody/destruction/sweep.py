@@ -134,7 +134,7 @@ def _instant(register: Register, as_of: datetime | None) -> tuple[datetime, time
 
 
 def _say_clock_went_back(register: Register, report: SweepReport, behind: timedelta) -> None:
-    told = f"The clock is {_span(behind)} behind the last sweep: it went back; nothing waits for it, but set it right (D6)."
+    told = f"The clock is {clock.span(behind)} behind the last sweep: it went back; nothing waits for it, but set it right (D6)."
     report.clock_went_back = True
     report.say(told)
     if not report.dry_run:
@@ -218,13 +218,7 @@ def _sentence(holding: Holding, instant: datetime, said: str) -> str:
 
 
 def _distance(left: timedelta) -> str:
-    return f"{_span(left)} early" if left > timedelta(0) else f"{_span(left)} LATE, a breach"
-
-
-def _span(length: timedelta) -> str:
-    days, hours = abs(length) // timedelta(days=1), abs(length) % timedelta(days=1) // timedelta(hours=1)
-    told = [f"{number} {noun}{'s' * (number != 1)}" for number, noun in ((days, "day"), (hours, "hour")) if number]
-    return " ".join(told) or "less than an hour"
+    return f"{clock.span(left)} early" if left > timedelta(0) else f"{clock.span(left)} LATE, a breach"
 
 
 def _blocked(holding: Holding, instant: datetime) -> str:

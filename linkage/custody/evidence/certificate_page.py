@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from linkage import clock
 from linkage.clock import LONDON
 from linkage.custody.evidence.certificate_check import Verdict
 
@@ -36,10 +37,8 @@ def summary(told: Mapping[str, Any]) -> str:
     what = _words(told["dataset_class"]) + (f" ({told['label']})" if told.get("label") else "")
     said = f"The {what} held in the store {told['store']} is destroyed. This was verified on {_london(told['ended'])}"
     if legal is not None:
-        days, hours = divmod(int(abs(legal - ended).total_seconds()) // 3600, 24)
         side = "before" if ended < legal else "AFTER"
-        span = f"{days} day{'s' * (days != 1)} {hours} hour{'s' * (hours != 1)}"
-        said += f", {span} {side} its deadline under the rule {told['duty']['rule']}"
+        said += f", {clock.span(legal - ended)} {side} its deadline under the rule {told['duty']['rule']}"
     seen = f"{told['verification']['verifier']}, which can look but neither read nor change anything, found"
     return f"{said}: {seen} {told['copies_left'] or 'no'} copies."
 

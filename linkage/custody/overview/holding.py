@@ -56,6 +56,7 @@ class Story:
     sources: list[Relation]
     made: list[Relation]
     events: list[Event]
+    next_step: str | None
     incidents: list[Event]
 
 
@@ -96,8 +97,20 @@ def story(holding_id: str) -> Story:
             Event(london(holding.received_at), "The first copy came"),
             *(Event(london(one.at), _STEPS.get(one.step, words.kind_of_data(one.step))) for one in done),
         ],
+        next_step=_next_step(holding, certificate),
         incidents=incidents,
     )
+
+
+def _next_step(holding: Holding, certificate: str | None) -> str | None:
+    """What comes next where a destruction was begun and is not done (D7)."""
+    if holding.state == "destroying":
+        return (
+            "The next sweep goes on where this stopped, whatever its date; nothing is certified before it is verified"
+        )
+    if holding.state == "destroyed" and certificate is None:
+        return "The next sweep signs the certificate"
+    return None
 
 
 def _relations(holding_id: str) -> dict[str, Select[str, HoldingRow]]:

@@ -53,7 +53,7 @@ def watch(now: datetime | None = None) -> Watch:
     if last is None:
         found.append(Problem("silent_sweep", "no sweep has ever reported"))
     elif moment - last.reported_at > patience():
-        said = f"the last sweep reported {last.reported_at:%Y-%m-%d %H:%M} UTC, more than {_hours(patience())} ago"
+        said = f"the last sweep reported {last.reported_at:%Y-%m-%d %H:%M} UTC, more than {clock.span(patience())} ago"
         found.append(Problem("silent_sweep", said))
     elif last.failed:
         found.append(Problem("sweep_failed", f"the last sweep could not destroy {last.failed} of {last.due} due"))
@@ -87,10 +87,6 @@ def watch_and_tell() -> Watch:
         alerts.keep(incident.kind, incident.sentence, at=incident.at)
     alerts.deliver()
     return seen
-
-
-def _hours(length: timedelta) -> str:
-    return f"{length / timedelta(hours=1):g} hours"
 
 
 def _overdue(holding: Holding, moment: datetime) -> str:

@@ -235,6 +235,8 @@ def test_a_destruction_without_a_certificate_never_reads_as_done(doubled_house) 
     assert {line.standing for line in told.rows} == {"Destruction not verified", "Destroyed, not certified"}
     assert {line.kind for line in told.rows} == {"alarm"}
     assert told.everywhere["unverified"] == 2
+    nexts = [overview_holding.story(f"hld_{number:032x}").next_step for number in (1, 2)]
+    assert [said.split(" ", 3)[:3] for said in nexts] == [["The", "next", "sweep"]] * 2
 
 
 @pytest.mark.parametrize(
