@@ -84,7 +84,9 @@ def deidentify_wave(wave: str) -> list[str]:
     research = deidentify(vault.read_frame(linked.id), asked().research)
     held = _put(vault, research.frame, "research_file", wave, [linked])
     measures = ", ".join(f"{name} {value}" for name, value in research.measures.items())
-    return [f"Wave {wave}: research file of {research.frame.height:,} people ({held.id}).", f"Measured: {measures}."]
+    people = research.frame["research_id"].n_unique()
+    told = f"Wave {wave}: research file of {people:,} people in {research.frame.height:,} rows ({held.id})."
+    return [told, f"Measured: {measures}."]
 
 
 def _missing(wave: str) -> list[str]:

@@ -80,7 +80,8 @@ def authority_tables(research: Research | pl.DataFrame, policy: ReleasePolicy | 
         people = frame.filter(pl.col("wave") == wave)
         spec = ReleaseSpec(f"{wave}-status", "authority_by_status", wave)
         tables.append(Table(spec, count(people, told.shapes[spec.shape])))
-        for outcome in told.outcomes.values():
+        # What the programme did not ask a department for is in no research file, and no table can be about it.
+        for outcome in (one for one in told.outcomes.values() if one.column in people.columns):
             spec = ReleaseSpec(f"{wave}-status-{outcome.name}", "authority_by_status_by_outcome", wave, outcome.name)
             counted = people.with_columns(_answer(outcome))
             tables.append(Table(spec, count(counted, told.shapes[spec.shape])))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkage.errors import CheckFailed, FlowRefused
+from linkage.errors import CheckFailed, FlowRefused, Misuse
 from linkage.evaluation import schemas
+from linkage.evaluation.asked import asked
 from linkage.evaluation.department import minimise_return, require_return
+from linkage.evaluation.schemas import Schemas
 
 WINDOW = (date(2021, 10, 1), date(2022, 9, 30))
 REF = "a" * 32
@@ -202,3 +205,121 @@ def test_months_employed_are_the_months_that_hold_a_day_of_work(spells: list[tup
     days = (WINDOW[0] + timedelta(days=n) for n in range((WINDOW[1] - WINDOW[0]).days + 1))
     expected = {(d.year, d.month) for d in days if any(s <= d <= (e or WINDOW[1]) for s, e in spells)}
     assert told["months_employed"] == len(expected)
+
+
+EMPTY = {
+    "dwp": lambda: dwp([], []),
+    "moj": lambda: moj([]),
+    "dfe": lambda: {name: frame.clear() for name, frame in dfe([], []).items()},
+}
+
+
+@pytest.mark.parametrize("department", ["dwp", "moj", "dfe"])
+def test_a_department_with_nothing_on_record_answers_zeros_and_unknowns(department: str) -> None:
+    told = row(minimise_return(department, MATCHED, EMPTY[department](), WINDOW))
+    assert {value for column, value in told.items() if column != "ref"} <= {0, None}
+
+
+@pytest.mark.parametrize("department", ["dwp", "moj", "dfe"])
+def test_nobody_matched_is_an_empty_return_with_all_its_columns(department: str) -> None:
+    made = minimise_return(department, MATCHED.clear(), EMPTY[department](), WINDOW)
+    assert made.is_empty()
+    assert tuple(made.columns) == schemas.load().department(department).columns
+
+
+def test_a_spell_that_crosses_the_edges_counts_its_months_inside_only() -> None:
+    jobs = [("2021-08-15", "2021-10-01"), ("2022-09-30", "2022-12-31")]
+    assert row(minimise_return("dwp", MATCHED, dwp([], jobs), WINDOW))["months_employed"] == 2
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        ("2022-03-01", "2022-02-01"),
+        ("2022-03-01", "2021-01-01"),
+        ("2020-05-01", "2020-01-01"),
+        ("2022-03-01", "31/04/2022"),
+        ("2022-03-01", "2022-02-30"),
+        ("soon", "2022-02-03"),
+        (None, "2022-02-03"),
+    ],
+)
+def test_a_spell_that_ends_before_it_starts_or_cannot_be_read_counts_nothing(spell: tuple[str | None, str]) -> None:
+    """N7: an end nobody can read is not an open end, which would count to the end of the window."""
+    assert row(minimise_return("dwp", MATCHED, dwp([], [spell]), WINDOW))["months_employed"] == 0
+
+
+def test_what_is_reported_twice_counts_once() -> None:
+    spells = [("UC", "2022-01-15", "2022-03-01")] * 2
+    told = row(minimise_return("dwp", MATCHED, dwp(spells, [("2022-01-01", "2022-01-02")] * 3), WINDOW))
+    assert (told["months_on_uc"], told["months_employed"]) == (3, 1)
+    offences = [("conviction", "2022-02-01", None), ("conviction", "2022-02-01", None), ("custody", "2022-02-01", 5)]
+    said = row(minimise_return("moj", MATCHED, moj([*offences, offences[2], ("custody", "2022-02-04", 4)]), WINDOW))
+    assert (said["convictions"], said["custody_days"]) == (1, 7), "overlapping stays: 1 to 5 and 4 to 7 February"
+    attended = [("2021-autumn", 100, 10)] * 2 + [("2022-spring", 100, 50)]
+    assert row(minimise_return("dfe", MATCHED, dfe(attended, []), WINDOW))["absence_rate"] == 0.3
+
+
+@pytest.mark.parametrize("days", [0, -3, None, 10**9])
+def test_a_stay_in_custody_of_no_or_of_impossible_length_counts_nothing(days: int | None) -> None:
+    told = row(minimise_return("moj", MATCHED, moj([("custody", "2022-02-01", days)]), WINDOW))
+    assert told["custody_days"] == 0
+
+
+def test_a_benefit_that_is_not_listed_counts_nowhere() -> None:
+    """N7: a benefit for disability says something about health, and is not in the schema."""
+    told = row(
+        minimise_return("dwp", MATCHED, dwp([("PIP", "2022-01-01", None), ("DLA", "2022-01-01", None)], []), WINDOW)
+    )
+    assert {value for column, value in told.items() if column != "ref"} == {0}
+
+
+def test_two_different_results_of_one_year_say_nothing() -> None:
+    stages = [("KS2", 2022, "above"), ("KS2", 2022, "below"), ("KS1", 2021, "expected"), ("KS1", 2021, "expected")]
+    told = row(minimise_return("dfe", MATCHED, dfe([], stages), WINDOW))
+    assert (told["ks1_result"], told["ks2_result"]) == ("expected", None)
+
+
+def test_a_result_nobody_knows_the_meaning_of_is_left_out() -> None:
+    told = row(minimise_return("dfe", MATCHED, dfe([], [("KS2", 2021, "above"), ("KS2", 2022, "see letter")]), WINDOW))
+    assert told["ks2_result"] == "above"
+
+
+def narrow(monkeypatch: pytest.MonkeyPatch, folder: Path, asked_for: dict[str, list[str]]) -> Schemas:
+    """The schemas of a programme that asks for these variables only."""
+    source = schemas.settings.load().policy_dir
+    text = (source / "troubled_families_2015_2020.toml").read_text(encoding="utf-8")
+    for department, variables in asked_for.items():
+        text = text.replace(f'columns_of = "{department}"', f'columns_of = "{department}"\nvariables = {variables}')
+    (folder / "troubled_families_2015_2020.toml").write_text(text, encoding="utf-8")
+    (folder / schemas.FILE).write_bytes((source / schemas.FILE).read_bytes())
+    monkeypatch.setenv("LINKAGE_POLICY_DIR", str(folder))
+    return asked()
+
+
+def test_a_return_holds_the_variables_that_were_asked_for_and_reads_no_other_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N3, N7: what is not asked for is absent, not empty, to the research file's own policy."""
+    spec = narrow(monkeypatch, tmp_path, {"dwp": ["months_employed"], "dfe": ["absence_rate", "ks4_result"]})
+    tables = {"employment_spells": dwp([], [("2022-01-01", None)])["employment_spells"]}
+    made = minimise_return("dwp", MATCHED, tables, WINDOW, spec)
+    assert made.columns == ["ref", "months_employed"]
+    assert set(spec.department("dfe").inputs) == {"attendance", "key_stage"}
+    with pytest.raises(FlowRefused, match="N7"):
+        minimise_return("dwp", MATCHED, dwp([], []), WINDOW, spec)
+    with pytest.raises(FlowRefused, match=r"N7.*months_on_uc"):
+        require_return("dwp", made.with_columns(months_on_uc=pl.lit(1)), spec)
+    columns = {step.column for step in spec.research.columns}
+    assert {"months_employed", "absence_rate", "cautions"} <= columns
+    assert not {"months_on_uc", "months_child_in_need"} & columns
+    assert set(spec.research.sensitive) <= columns
+
+
+def test_every_returned_column_is_made_from_exactly_one_table_that_is_read(tmp_path: Path) -> None:
+    """N7"""
+    text = (schemas.settings.load().policy_dir / schemas.FILE).read_text(encoding="utf-8")
+    path = tmp_path / "schemas.toml"
+    path.write_text(text.replace('attendance = ["absence_rate"]', "attendance = []"), encoding="utf-8")
+    with pytest.raises(Misuse, match="N7"):
+        schemas.load(path)
