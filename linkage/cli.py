@@ -121,6 +121,7 @@ _group(
     population=sandbox.population,
     feeds=sandbox.feeds,
     registers=sandbox.registers,
+    waves=sandbox.waves,
     canaries=sandbox.canaries,
     bad_deliveries=sandbox.bad_deliveries,
 )

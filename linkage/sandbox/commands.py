@@ -99,6 +99,32 @@ def registers(
         _tell(f"{department}: {register.people.height:,} records, {register.truth.height:,} of them of the families")
 
 
+def waves(
+    seed: _Seed,
+    families: _Families,
+    out: _Out,
+    on: Annotated[
+        list[datetime], typer.Option("--on", formats=["%Y-%m-%d"], help="The day of a wave; once for each, in order")
+    ],
+) -> None:
+    """Write two boroughs over several waves: a folder for each day with both boroughs' people, and who is who in truth.csv.
+
+    `linkage link 2022-04-04/lambeth.csv 2022-10-03/southwark.csv --out pairs.csv` finds who moved between them.
+    """
+    import polars as pl
+
+    from linkage.sandbox.register_records import IDENTIFIERS
+    from linkage.sandbox.waves import make_waves
+
+    for wave in make_waves(seed, families, [day.date() for day in on]):
+        folder = out / wave.day.isoformat()
+        for name, borough in wave.boroughs.items():
+            _write(folder / f"{name}.csv", borough.people.select(pl.col("case_ref").alias("record_id"), *IDENTIFIERS))
+        _write(folder / "truth.csv", wave.truth)
+        both = wave.truth.height - wave.truth["person_id"].n_unique()
+        _tell(f"{wave.day}: {wave.truth.height:,} records of the wave, {both} people in both boroughs")
+
+
 def canaries(
     seed: _Seed,
     families: _Families,

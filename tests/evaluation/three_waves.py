@@ -107,6 +107,7 @@ def play(seen: Seen) -> Iterator[str]:
 
 
 def _day(seen: Seen, name: str, wave: Wave) -> None:
+    _sweep(seen, wave.day)  # requests of an earlier wave's day fall due
     clock.set_simulated(clock.at(wave.day, 4, 30))
     registers = department_registers(wave.everybody, SEED + wave.number, REGISTER_SIZE)
     for department, one in registers.items():

@@ -15,7 +15,7 @@ from linkage.sandbox.partner_files import partner_deliveries
 from linkage.sandbox.population import SANDBOX_AS_OF, make_population
 
 app = typer.Typer()
-for command in ("population", "feeds", "registers", "canaries", "bad_deliveries"):
+for command in ("population", "feeds", "registers", "waves", "canaries", "bad_deliveries"):
     app.command(command)(getattr(commands, command))
 BOROUGH = ["--seed", "4", "--families", "20"]
 
@@ -60,6 +60,20 @@ def test_registers_writes_files_that_the_link_command_takes(tmp_path: Path) -> N
     ]
     links = pl.read_csv(tmp_path / "truth" / "dwp.csv")
     assert set(links["record_id"]) <= set(pl.read_csv(tmp_path / "dwp.csv")["record_id"])
+
+
+def test_waves_writes_both_boroughs_of_each_day_and_who_is_who(tmp_path: Path) -> None:
+    days = ["2022-04-04", "2022-10-03"]
+    call("waves", "--seed", "4", "--families", "40", "--out", str(tmp_path), "--on", days[0], "--on", days[1])
+    for day in days:
+        refs = [
+            ref
+            for name in ("lambeth", "southwark")
+            for ref in pl.read_csv(tmp_path / day / f"{name}.csv", infer_schema=False)["record_id"]
+        ]
+        truth = pl.read_csv(tmp_path / day / "truth.csv", infer_schema=False)
+        assert truth.columns == ["authority", "case_ref", "person_id"]
+        assert set(truth["case_ref"]) <= set(refs)
 
 
 def test_canaries_writes_the_patterns(tmp_path: Path) -> None:
