@@ -15,6 +15,9 @@ from linkage.feeds.flags import count_flags
 from linkage.feeds.manifest import check_manifest
 from linkage.feeds.reading import ROW_NO, TextFile
 
+_LARGE = 16 * 2**20
+"""Bytes of a file that take about as long to read as Great Expectations takes to import."""
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -81,6 +84,10 @@ def check_delivery(
         if checked.reason:
             return _refused(contract, checked.reason, delivered_on=told.delivered_on if told else None)
     delivered_on = told.delivered_on if told else None
+    if gx and len(content) >= _LARGE:
+        from linkage.feeds.gx_suite import load_ahead
+
+        load_ahead()
     text = reading.read(content, contract)
     if text.refused:
         return _refused(contract, text.refused, text.where, delivered_on)
@@ -102,8 +109,7 @@ def _judge(
     found = masks.violations(text.frame, contract, as_of)
     gate = _gate(contract, text.frame, as_of, found) if gx else None
     every = quarantine.all_violations(text, found, contract)
-    whole = text.frame.filter(~pl.col(ROW_NO).is_in(every[ROW_NO].unique().implode()))
-    accepted = masks.typed(whole, contract)
+    accepted = masks.typed(text.frame, every[ROW_NO].unique(), contract)
     held = None if released else held_reason(contract, text, accepted.height, previous_rows)
     return CheckedDelivery(
         contract.feed,
@@ -114,7 +120,7 @@ def _judge(
         held=held,
         violations=[Violation(*row) for row in every.iter_rows()],
         dropped_columns=contract.dropped,
-        flags=count_flags(whole, contract),
+        flags=count_flags(accepted, contract),
         delivered_on=delivered_on,
         gate=gate,
     )
@@ -142,7 +148,7 @@ def _refused(
     return CheckedDelivery(
         contract.feed,
         contract.id,
-        accepted=masks.typed(nothing, contract),
+        accepted=masks.typed(nothing, pl.Series(dtype=pl.Int32), contract),
         quarantined=quarantine.nothing(contract),
         refused=reason,
         where=where,

@@ -5,18 +5,17 @@ from __future__ import annotations
 import polars as pl
 
 from linkage.feeds.contract import Contract
-from linkage.feeds.masks import invalid
 from linkage.identifiers.validity import bare
 
 
-def count_flags(whole: pl.DataFrame, contract: Contract) -> dict[str, int]:
-    """Flag → number of accepted rows, for every identifier column; `upn_authority_unknown` is only a warning."""
-    told = whole.select(invalid(column).sum().alias(column.flag_name) for column in contract.identifiers)
-    flags: dict[str, int] = dict(zip(told.columns, told.row(0), strict=True)) if contract.identifiers else {}
+def count_flags(accepted: pl.DataFrame, contract: Contract) -> dict[str, int]:
+    """Flag → number of rows, for every identifier column of accepted, typed rows; `upn_authority_unknown` only warns."""
+    flags = {column.flag_name: int(accepted[column.flag_name].sum()) for column in contract.identifiers}
     for column in contract.identifiers:
-        if column.identifier == "upn":
-            valid = whole.filter(~invalid(column)).select(bare(pl.col(column.name)).str.slice(1, 3).alias("authority"))
-            flags["upn_authority_unknown"] = valid.filter(pl.col("authority").is_in(_unknown(valid))).height
+        if column.identifier == "upn" and column.keep:
+            authority = bare(pl.col(column.name)).str.slice(1, 3).alias("authority")
+            valid = accepted.lazy().select(authority).group_by("authority").len().drop_nulls().collect()
+            flags["upn_authority_unknown"] = int(valid.filter(pl.col("authority").is_in(_unknown(valid)))["len"].sum())
     return flags
 
 
@@ -28,4 +27,4 @@ def _unknown(valid: pl.DataFrame) -> list[str]:
         rest = f"{authority}000000000"
         return bool(upn.is_valid(upn.calc_check_digit(rest) + rest))
 
-    return [authority for authority in valid["authority"].unique().to_list() if not listed(authority)]
+    return [authority for authority in valid["authority"].to_list() if not listed(authority)]

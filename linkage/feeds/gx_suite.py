@@ -24,21 +24,25 @@ from linkage.feeds.expectations import (
     row_expectations,
     sum_name,
 )
-from linkage.feeds.masks import ROWS_AT_ONCE
 from linkage.feeds.reading import ROW_NO
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _EPOCH = date(1970, 1, 1)
+_KEYS = ("0123456789abcdef", "fedcba9876543210")  # of digests of rows: two different ones, no secrets
+# Whether an expectation is met, first: most are, and then there is nothing to list.
+_MET: dict[str, Any] = {"result_format": "BOOLEAN_ONLY"}
 # Row numbers only: without these, a result quotes the failing values.
-_SAFE = {
+_ROWS: dict[str, Any] = {
     "result_format": "COMPLETE",
     "unexpected_index_column_names": [ROW_NO],
     "exclude_unexpected_values": True,
     "partial_unexpected_count": 0,
     "return_unexpected_index_query": False,
 }
+# A run of the suite costs half a second however few rows it looks at; a slice of this size, about 250 MB.
+ROWS_AT_ONCE = 350_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,8 @@ def run_suite(frame: pl.DataFrame, contract: Contract, as_of: date) -> Evidence:
         for part in frame.iter_slices(ROWS_AT_ONCE)
         for hit in _run(gx_frame(part, contract), alone, contract, as_of)
     ]
-    sound = frame.filter(~pl.col(ROW_NO).is_in(list({row for row, _, _ in found})))
-    found = sorted(found + _run(_repeats(sound, contract), together, contract, as_of))
-    _release()
+    broken = list({row for row, _, _ in found})
+    found = sorted(found + _run(_repeats(frame, broken, contract), together, contract, as_of))
     failed = len({(column, reason) for _, column, reason in found})
     summary: dict[str, int | str] = {
         "suite": contract.id,
@@ -74,11 +77,29 @@ def run_suite(frame: pl.DataFrame, contract: Contract, as_of: date) -> Evidence:
     return Evidence(tuple(found), summary)
 
 
+def load_ahead() -> None:
+    """Begin to import the library in a thread: that takes seconds, in which a large file can be read.
+
+    What both import, pyarrow and polars, must be imported before: two threads may not wait for each other's modules.
+    """
+    import importlib
+    import threading
+
+    import pyarrow.csv  # noqa: F401
+
+    threading.Thread(target=importlib.import_module, args=("great_expectations",), daemon=True).start()
+
+
 def _run(table: pd.DataFrame, told: list[Expected], contract: Contract, as_of: date) -> list[tuple[int, str, str]]:
+    """The faults that the expectations find: which are not met, and of these, in a second run, in which rows."""
     if not told or table.empty:
         return []
-    results = _validate(table, told, contract, as_of)
-    return [hit for expected, result in results for hit in _hits(expected, result, contract)]
+    unmet = [one for one, result in _validate(table, told, contract, as_of, _MET) if not result.success]
+    listed = _validate(table, unmet, contract, as_of, _ROWS) if unmet else []
+    found = [hit for expected, result in listed for hit in _hits(expected, result, contract)]
+    del table, listed
+    _release()
+    return found
 
 
 def gx_frame(frame: pl.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -117,19 +138,28 @@ def _release() -> None:
     default_memory_pool().release_unused()
 
 
-def _repeats(sound: pl.DataFrame, contract: Contract) -> pd.DataFrame:
-    """The columns that expectations between rows read: those of the unique rules, and which rows repeat an earlier one."""
+def _repeats(frame: pl.DataFrame, broken: list[int], contract: Contract) -> pd.DataFrame:
+    """What expectations between sound rows read: the columns of unique rules, and which rows repeat an earlier one."""
     unique = [rule for rule in contract.rules if rule.kind == "unique"]
-    if not unique or sound.is_empty():
-        return sound.clear().to_pandas()
+    columns = list(dict.fromkeys([ROW_NO, *(name for rule in unique for name in rule.columns)]))
+    sound = frame.select(columns).filter(~pl.col(ROW_NO).is_in(broken)) if unique else frame.clear()
+    if sound.is_empty():
+        return sound.to_pandas()
+    import numpy as np
     import pandas as pd
 
-    columns = dict.fromkeys([ROW_NO, *(name for rule in unique for name in rule.columns)])
-    # Whole rows are compared by two 64-bit digests, worked out in slices: the table itself would not fit the memory
-    # that a delivery may take.
-    digests = pd.concat([_digests(part[contract.names]) for part in _slices(sound)], ignore_index=True)
-    repeated = digests.duplicated(keep="first").astype("int64")
-    return sound.select(list(columns)).to_pandas().assign(**{REPEAT: repeated})
+    # Only rows that agree in what a rule names can be one row twice. They are compared by digests, in slices: the rows
+    # themselves might not fit the memory that a delivery may take.
+    parts = [[_digest(part[rule.columns], _KEYS[0]) for rule in unique] for part in _slices(sound)]
+    digests = [pd.concat(of_rule, ignore_index=True) for of_rule in zip(*parts, strict=True)]
+    alike = np.logical_or.reduce([digest.duplicated(keep=False).to_numpy() for digest in digests])
+    table = sound.to_pandas()
+    repeats = pd.Series(0, index=table.index)
+    if alike.any():
+        rows = sound.filter(pl.Series(alike))[ROW_NO]
+        whole = [_digests(part[contract.names]) for part in _slices(frame.filter(pl.col(ROW_NO).is_in(rows.implode())))]
+        repeats[alike] = pd.concat(whole, ignore_index=True).duplicated(keep="first").astype("int64").to_numpy()
+    return table.assign(**{REPEAT: repeats})
 
 
 def _slices(frame: pl.DataFrame) -> Iterator[pd.DataFrame]:
@@ -137,15 +167,21 @@ def _slices(frame: pl.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _digests(rows: pd.DataFrame) -> pd.DataFrame:
-    """Two keyed 64-bit digests of each row: 128 bits together, so that two rows never agree by chance."""
+    """Two 64-bit digests of each row: 128 bits together, so that two rows never agree by chance."""
     import pandas as pd
 
-    hashed = pd.util.hash_pandas_object
-    keys = ("0123456789abcdef", "fedcba9876543210")  # two different ones, no secrets
-    return pd.DataFrame({key: hashed(rows, index=False, hash_key=key) for key in keys})
+    return pd.DataFrame({key: _digest(rows, key) for key in _KEYS})
 
 
-def _validate(table: pd.DataFrame, told: list[Expected], contract: Contract, as_of: date) -> list[tuple[Expected, Any]]:
+def _digest(rows: pd.DataFrame, key: str) -> pd.Series[Any]:
+    import pandas as pd
+
+    return pd.util.hash_pandas_object(rows, index=False, hash_key=key)
+
+
+def _validate(
+    table: pd.DataFrame, told: list[Expected], contract: Contract, as_of: date, result_format: dict[str, Any]
+) -> list[tuple[Expected, Any]]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
@@ -174,7 +210,7 @@ def _validate(table: pd.DataFrame, told: list[Expected], contract: Contract, as_
     definition = source.add_dataframe_asset(contract.feed).add_batch_definition_whole_dataframe("whole")
     batch = definition.get_batch(batch_parameters={"dataframe": table})
     parameters = {AS_OF: (as_of - _EPOCH).days}
-    outcome = batch.validate(suite, result_format=_SAFE, expectation_parameters=parameters)
+    outcome = batch.validate(suite, result_format=result_format, expectation_parameters=parameters)
     results = [(told[result.expectation_config.meta["place"]], result) for result in outcome.results]
     if len(results) != len(told):
         raise CheckFailed(f"{contract.id}: the suite evaluated {len(results)} of {len(told)} expectations")

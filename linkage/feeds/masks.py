@@ -56,12 +56,23 @@ def violations(frame: pl.DataFrame, contract: Contract, as_of: date) -> pl.DataF
     Rows are compared with each other only when they are sound: a broken row is set aside and drags no other with it.
     """
     told = row_masks(contract, as_of)
-    # Row by row nothing depends on the other rows: in slices, a large file needs no mask of its whole length.
-    parts = [_hits(part, told, contract) for part in frame.iter_slices(ROWS_AT_ONCE)]
-    alone = pl.concat([_hits(frame.clear(), told, contract), *parts])
-    sound = frame.join(alone.select(ROW_NO).unique(), on=ROW_NO, how="anti", maintain_order="left")
-    together = _hits(sound, between_masks(contract), contract)
+    alone = pl.concat([_hits(part, told, contract) for part in (frame.clear(), *_slices(frame))])
+    together = _hits(_alike(frame, alone[ROW_NO].unique(), contract), between_masks(contract), contract)
     return pl.concat([alone, together]).sort(ROW_NO, "place", "order").select(*VIOLATIONS_SCHEMA)
+
+
+def _alike(frame: pl.DataFrame, broken: pl.Series, contract: Contract) -> pl.DataFrame:
+    """The sound rows that agree with another one in what a unique rule names: only these can repeat or conflict.
+
+    They are found by a hash of the named columns, which takes a few bytes a row. Two that share a hash by chance are
+    looked at with the others, and found different.
+    """
+    keys = [pl.struct(rule.columns).hash().alias(str(n)) for n, rule in enumerate(contract.rules) if rule.between_rows]
+    if not keys:
+        return frame.clear()
+    hashed = frame.select(ROW_NO, *keys).filter(~pl.col(ROW_NO).is_in(broken.implode()))
+    alike = hashed.filter(pl.any_horizontal(pl.exclude(ROW_NO).is_duplicated()))[ROW_NO]
+    return frame.filter(pl.col(ROW_NO).is_in(alike.implode())) if len(alike) else frame.clear()
 
 
 def _hits(frame: pl.DataFrame, told: list[Mask], contract: Contract) -> pl.DataFrame:
@@ -84,14 +95,22 @@ def _hits(frame: pl.DataFrame, told: list[Mask], contract: Contract) -> pl.DataF
     return pl.concat([pl.DataFrame(schema=schema), *found])
 
 
-def typed(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    """The kept columns of whole rows: dates as Date, numbers as Int32, flags as Boolean, mapped codes (N3).
+def typed(frame: pl.DataFrame, broken: pl.Series, contract: Contract) -> pl.DataFrame:
+    """The kept columns of the rows not `broken`: dates as Date, numbers as Int32, flags as Boolean, mapped codes (N3).
 
     An invalid identifier becomes null and `<column>_invalid` is true; row_no stays.
     """
-    values = [_kept(column).alias(column.name) for column in contract.kept]
     flags = [invalid(column).fill_null(False).alias(column.flag_name) for column in contract.identifiers]
-    return frame.select(ROW_NO, *values, *flags)
+    values = [_kept(column).alias(column.name) for column in contract.kept]
+    told = [ROW_NO, *values, *(column.flag_name for column in contract.identifiers)]
+    # Lazily, so that what several expressions share, such as an identifier without its spaces, is worked out once.
+    whole = (part.lazy().filter(~pl.col(ROW_NO).is_in(broken.implode())) for part in (frame.clear(), *_slices(frame)))
+    return pl.concat([part.with_columns(flags).select(told).collect() for part in whole])
+
+
+def _slices(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Row by row nothing depends on the other rows: in slices, a large file needs no column of its whole length."""
+    return frame.iter_slices(ROWS_AT_ONCE)
 
 
 def invalid(column: Column) -> pl.Expr:
@@ -117,7 +136,7 @@ def value(column: Column) -> pl.Expr:
 def _kept(column: Column) -> pl.Expr:
     told = value(column)
     if column.identifier:
-        return pl.when(~invalid(column)).then(told)
+        return pl.when(~pl.col(column.flag_name)).then(told)
     if column.blank_when:
         flag = pl.col(column.blank_when).replace_strict(FLAGS, default=None, return_dtype=pl.Boolean)
         return pl.when(~flag.fill_null(False)).then(told)

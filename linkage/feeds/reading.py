@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ _COMPRESSED = (
     b"Rar!",
     b"\xd0\xcf\x11\xe0",
 )
-_PARSE_SLACK = 1024
+_DECODED_AT_ONCE = 4 * 2**20
 _LONGEST_HEADER = 256 * 1024
 
 
@@ -74,11 +75,22 @@ def byte_fault(content: bytes, contract: Contract) -> str | None:
         return "too_large"
     if content.startswith(_COMPRESSED):
         return "compressed"
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
+    if not _utf8(content):
         return "not_utf8"
     return "nul_bytes" if b"\x00" in content else None
+
+
+def _utf8(content: bytes) -> bool:
+    """Whether the bytes are UTF-8, without a copy of them all as text."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    view = memoryview(content)
+    try:
+        for begun in range(0, len(view), _DECODED_AT_ONCE):
+            decoder.decode(view[begun : begun + _DECODED_AT_ONCE])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def refuse(contract: Contract, reason: str, where: str | None = None) -> TextFile:
@@ -92,15 +104,21 @@ def empty(contract: Contract) -> pl.DataFrame:
 
 
 def tidy(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    """Contract columns in contract order; text that is empty or only white space becomes null."""
-    blank = pl.col(contract.names).str.strip_chars() == ""
+    """Row numbers and contract columns in contract order; text that is empty or only white space becomes null."""
     return frame.select(pl.col(ROW_NO).cast(pl.Int32), *contract.names).with_columns(
-        pl.when(~blank).then(pl.col(contract.names))
+        without_blanks(pl.col(contract.names))
     )
+
+
+def without_blanks(text: pl.Expr) -> pl.Expr:
+    """Text, but null where it is empty or only white space."""
+    return pl.when(text.str.strip_chars() != "").then(text)
 
 
 def _read_csv(body: bytes, contract: Contract) -> TextFile:
     from pyarrow import ArrowException
+
+    from linkage.feeds.csv_rows import parse
 
     header = _header(body)
     wrong = _header_fault(header, contract)
@@ -111,7 +129,7 @@ def _read_csv(body: bytes, contract: Contract) -> TextFile:
         return refuse(contract, "truncated")
     ends_whole = body.endswith((b"\n", b"\r"))
     try:
-        rows, ragged = _parse(_one_line_end(body), header)
+        rows, ragged = parse(_one_line_end(body), header)
     except ArrowException:  # its text may quote the file
         return refuse(contract, "csv_unreadable")
     records = rows.height + len(ragged)
@@ -121,7 +139,7 @@ def _read_csv(body: bytes, contract: Contract) -> TextFile:
         return refuse(contract, "too_many_rows")
     if ragged and not ends_whole and ragged[-1][0] == records and ragged[-1][1] < len(header):
         return refuse(contract, "truncated")
-    frame = tidy(_numbered(rows, [number for number, _, _ in ragged], records), contract)
+    frame = rows.select(ROW_NO, *contract.names)
     blank = pl.all_horizontal(pl.col(contract.names).is_null())
     broken = pl.concat(
         [
@@ -136,7 +154,8 @@ def _read_csv(body: bytes, contract: Contract) -> TextFile:
             ),
         ]
     ).sort(ROW_NO)
-    return TextFile(frame.filter(~blank), broken, records, ends_whole=ends_whole)
+    frame = frame.filter(~blank) if broken.height > len(ragged) else frame
+    return TextFile(frame, broken, records, ends_whole=ends_whole)
 
 
 def _header(body: bytes) -> list[str]:
@@ -161,45 +180,9 @@ def _header_fault(header: list[str], contract: Contract) -> tuple[str, str] | No
     return ("missing_column", missing[0]) if missing else None
 
 
-def _parse(body: bytes, header: list[str]) -> tuple[pl.DataFrame, list[tuple[int, int, str]]]:
-    """All well-shaped rows as text, and (row number, values found, raw text) of each ragged one (RFC 4180)."""
-    from pyarrow import BufferReader, default_memory_pool, string
-    from pyarrow import csv as arrow_csv
-
-    ragged: list[tuple[int, int, str]] = []
-
-    def note(row: arrow_csv.InvalidRow) -> str:
-        ragged.append((row.number - 1, row.actual_columns, row.text))
-        return "skip"
-
-    table = arrow_csv.read_csv(
-        BufferReader(body),
-        # One block: row numbers stay exact, and a quoted line break never meets a block's edge.
-        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(body) + _PARSE_SLACK),
-        parse_options=arrow_csv.ParseOptions(
-            newlines_in_values=True, invalid_row_handler=note, ignore_empty_lines=False
-        ),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types={name: string() for name in header}, strings_can_be_null=False
-        ),
-    )
-    rows = pl.from_arrow(table)
-    assert isinstance(rows, pl.DataFrame)
-    del table
-    default_memory_pool().release_unused()
-    return rows, ragged
-
-
 def _one_line_end(body: bytes) -> bytes:
     """`body` with exactly one line break at its end; a large file that has one already is not copied."""
     tail = body[-2:]
     if tail.endswith(b"\n") and tail not in (b"\n\n", b"\r\n") or tail == b"\r\n" and body[-3:-2] not in (b"\n", b"\r"):
         return body
     return body.rstrip(b"\r\n") + b"\n"
-
-
-def _numbered(rows: pl.DataFrame, ragged: list[int], records: int) -> pl.DataFrame:
-    """Give each row the number it has in the file, leaving out the numbers of ragged rows."""
-    numbers = pl.Series(ROW_NO, range(1, records + 1), dtype=pl.Int32)
-    kept = numbers.filter(~numbers.is_in(pl.Series(ragged, dtype=pl.Int32).implode()))
-    return rows.with_columns(kept)

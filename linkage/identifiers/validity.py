@@ -72,7 +72,10 @@ def valid_upn(expr: pl.Expr) -> pl.Expr:
     """
     text = bare(expr)
     shape = text.str.contains(_UPN_SHAPE)
-    total = pl.sum_horizontal(_letter_or_digit(text, place) * (place + 1) for place in range(1, 13))
+    # Eleven digits at once as a number: cutting twelve characters out of every text takes ten times as long.
+    digits = text.str.slice(1, 11).cast(pl.Int64, strict=False)
+    total = pl.sum_horizontal((digits // 10 ** (11 - place)) % 10 * (place + 1) for place in range(1, 12))
+    total = total + _letter_or_digit(text, 12) * 13
     expected = (total % 23).replace_strict(dict(enumerate(_UPN_LETTERS)), default=None, return_dtype=pl.String)
     return pl.when(text.is_not_null()).then(shape & (text.str.slice(0, 1) == expected).fill_null(False))
 

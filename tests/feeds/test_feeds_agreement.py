@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from linkage.feeds import loading, masks
+from linkage.feeds import gx_suite, loading, masks
 from linkage.feeds.check import check_delivery
 from linkage.feeds.contract import Column, Contract
 from linkage.feeds.gx_suite import run_suite
@@ -91,3 +91,34 @@ def test_running_the_suite_prints_nothing_and_leaves_nothing_behind(
     told = capfd.readouterr()
     assert told.out + told.err == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_large_file_is_judged_alike_whatever_the_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeats and contradictions lie slices apart; faults lie in some slices and not in others."""
+    contract = loading.load("schools")
+    monkeypatch.setattr(gx_suite, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(masks, "ROWS_AT_ONCE", 5)
+    sound = {column.name: sound_value(column) for column in contract.columns} | {
+        "term": "2022-spring",
+        "sessions_possible": "20",
+    }
+    rows = [sound | {"person_ref": f"p{number % 20}", "establishment": f"s{number // 33}"} for number in range(40)]
+    rows[3] |= {"date_of_birth": "soon"}
+    rows[30] |= {"sessions_possible": "8"}
+    rows[25] |= {"sessions_authorised": "6"}
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(contract.names, pl.String())).with_row_index("row_no", offset=1)
+    frame = frame.with_columns(pl.col("row_no").cast(pl.Int32))
+    found = masks.violations(frame, contract, DAY)
+    assert set(found["reason"]) == {"bad_date", "repeated_row", "conflicting_rows", "missed_more_than_possible"}
+    assert disagreement(frame, contract) == set()
+    kept = masks.typed(frame, found["row_no"].unique(), contract)
+    assert kept["row_no"].to_list() == sorted(set(range(1, 41)) - set(found["row_no"]))
+
+
+def test_importing_ahead_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = (CORPUS / "three-faults-in-one-row.csv").read_bytes()
+    plain = check_delivery("police", "x.csv", content, None, DAY, gx=True, manifest_required=False)
+    monkeypatch.setattr("linkage.feeds.check._LARGE", 1)
+    ahead = check_delivery("police", "x.csv", content, None, DAY, gx=True, manifest_required=False)
+    assert ahead.violations == plain.violations
+    assert ahead.gate == plain.gate

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkage.feeds import loading, reading
+from linkage.feeds import csv_rows, loading
 from linkage.feeds.check import check_delivery
 from linkage.feeds.contract import Contract
 from linkage.feeds.reading import read
@@ -91,7 +91,7 @@ def test_a_parser_s_own_complaint_is_not_passed_on(monkeypatch: pytest.MonkeyPat
     def complain(*_: object) -> None:
         raise pa.ArrowInvalid("CSV parse error: Quillonbrax")
 
-    monkeypatch.setattr(reading, "_parse", complain)
+    monkeypatch.setattr(csv_rows, "parse", complain)
     checked = check_delivery("health", "x.csv", as_csv([["x"] * 12]), None, DAY, gx=False, manifest_required=False)
     assert checked.refused == "csv_unreadable"
     assert "Quillonbrax" not in repr(checked)
