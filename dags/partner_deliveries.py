@@ -1,7 +1,7 @@
 """
 ### Partner deliveries
 
-**What flows.** Files that partners left in the authority's landing folders (health, schools, children's services, police,
+**What flows.** Files that partners left in the authority's landing folders or landing bucket (health, schools, children's services, police,
 probation, housing, Jobcentre Plus, direct referrals, and the authority's own case management) go through their contract
 into the vault. Bad rows go to quarantine with a reason code; a file that breaks its contract is refused, kept encrypted
 until its own deadline, and shows as one red task. The other feeds go on.
@@ -9,7 +9,7 @@ until its own deadline, and shows as one red task. The other feeds go on.
 **Who owns it.** The authority's data engineers. **Rules.** N1, N3, D2, D16.
 
 **When a task is red.** Read its last line: it names the feed, the reason and what the partner should send. A corrected file
-in the landing folder is taken in by the next run; nothing needs to be cleared by hand.
+in the same place is taken in by the next run; nothing needs to be cleared by hand.
 """
 
 from __future__ import annotations

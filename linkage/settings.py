@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     landing_dir: Path | None = Field(
         None, description="One folder per feed where partners deliver; default home/landing"
     )
+    bucket_feeds: str = Field(
+        "",
+        description="Feeds, separated by commas, whose partners deliver to the bucket `authority-landing` and fetch errors.csv "
+        "from `authority-outbox`, each under its own prefix; the others use the folders",
+    )
     weed_master_url: str = Field(
         "",
         description="SeaweedFS masters for the vacuum after destruction, those of replicas too, separated by commas; "
@@ -90,6 +95,11 @@ class Settings(BaseSettings):
     def landing(self) -> Path:
         """Folder of the partners' landing areas."""
         return self.landing_dir or self.home / "landing"
+
+    @property
+    def by_bucket(self) -> frozenset[str]:
+        """The feeds whose partners deliver to the landing bucket."""
+        return frozenset(filter(None, (feed.strip() for feed in self.bucket_feeds.split(","))))
 
     @property
     def alerts(self) -> Path:

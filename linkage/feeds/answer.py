@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from pathlib import Path
 
-from linkage import settings
+from linkage.custody.stores import landing
 from linkage.errors import Misuse
 from linkage.feeds import FEEDS
 from linkage.feeds.check import CheckedDelivery
@@ -34,24 +33,19 @@ def content(checked: CheckedDelivery) -> str:
     return out.getvalue()
 
 
-def leave(checked: CheckedDelivery) -> Path | None:
+def leave(checked: CheckedDelivery) -> bool:
     """Put the answer where the partner of the feed fetches it, in place of the one before; a sound delivery clears it.
 
-    The file appears whole or not at all. Returns it, or None where nothing was wrong.
+    Whether something was wrong.
     """
-    path = place(checked.feed)
-    if not (checked.refused or checked.held or checked.violations or any(checked.flags.values())):
-        path.unlink(missing_ok=True)
-        return None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".half")
-    half.write_text(content(checked), encoding="utf-8")
-    half.replace(path)
-    return path
+    wrong = bool(checked.refused or checked.held or checked.violations or any(checked.flags.values()))
+    landing.leave_answer(checked.feed, NAME, content(checked).encode() if wrong else None)
+    return wrong
 
 
-def place(feed: str) -> Path:
-    """Where the answer to the partner of `feed` lies. Raises Misuse for an unknown feed."""
+def left(feed: str) -> str | None:
+    """The answer that lies ready for the partner of `feed`, if there is one. Raises Misuse for an unknown feed."""
     if feed not in FEEDS:
         raise Misuse(f"unknown feed; one of {', '.join(FEEDS)}")
-    return settings.load().outbox / feed / NAME
+    told = landing.read_answer(feed, NAME)
+    return told.decode() if told is not None else None

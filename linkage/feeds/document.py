@@ -23,6 +23,11 @@ A delivery is one file, `<feed>_<delivery date>.csv` (the children in need censu
 `delivered_on` (YYYY-MM-DD), `rows` (rows below the header; for the census, Child elements) and `sha256` (of the file,
 hexadecimal).
 
+A partner leaves the two where the authority has agreed with it: in its feed's landing folder, or in the bucket `authority-landing`
+under `<feed>/`, the manifest last. In the bucket its credential, `partner-<feed>`, may add under that prefix and fetch
+`<feed>/errors.csv` from `authority-outbox`, and do nothing else: it lists, reads and removes nothing there. Either way the file
+is encrypted on receipt and the original destroyed, in the bucket in all its versions.
+
 CSV is RFC 4180 in UTF-8 with a header; columns may stand in any order. Dates are YYYY-MM-DD; another order is never
 guessed. Codes are case-sensitive. Columns the contract does not name are refused, not ignored: more than the minimum is
 never taken (N3). `linkage feeds check FEED FILE` says what would happen to a file; it names rows, columns and reasons,

@@ -1,4 +1,4 @@
-"""Receipt of partner deliveries: landing folder, contract, vault; then the delivered original is destroyed."""
+"""Receipt of partner deliveries: landing folder or bucket, contract, vault; then the delivered original is destroyed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from linkage import policy, settings
+from linkage import policy
 from linkage.custody.destruction import originals
+from linkage.custody.destruction.vacuum import vacuum
 from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding
+from linkage.custody.stores import landing
+from linkage.custody.stores.landing import Delivered
 from linkage.custody.vault import Vault
 from linkage.errors import Misuse
 from linkage.feeds import FEEDS, answer, held
 from linkage.feeds.check import CheckedDelivery, check_delivery
 from linkage.feeds.reasons import sentence
-
-MANIFEST_SUFFIX = ".manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,13 @@ class Receipt:
 
 
 def waiting(feeds: tuple[str, ...] = FEEDS) -> list[str]:
-    """The feeds with a file in their landing folder, or with a held delivery that a person has confirmed since."""
+    """The feeds with a file where their partner delivers, or with a held delivery that a person has confirmed since."""
     vault = Vault(policy.own_store())
-    return [feed for feed in feeds if _files(feed) or held.confirmed(vault, feed)]
+    return [feed for feed in feeds if landing.delivered(feed) or held.confirmed(vault, feed)]
 
 
 def receive(feed: str, as_of: date) -> list[Receipt]:
-    """Take in every file waiting in the feed's landing folder, oldest name first (N1, N3, D2).
+    """Take in every file that waits where the feed's partner delivers, oldest name first (N1, N3, D2).
 
     A file that is refused or held is kept, encrypted, in quarantine until its own deadline (D16); nothing is lost.
     A held one that somebody has confirmed is loaded first. The same content twice changes nothing; the delivery with
@@ -66,10 +67,15 @@ def receive(feed: str, as_of: date) -> list[Receipt]:
     if feed not in FEEDS:
         raise Misuse(f"unknown feed; one of {', '.join(FEEDS)}")
     vault = Vault(policy.own_store())
-    return [
+    files = landing.delivered(feed)
+    receipts = [
         *(_load_confirmed(vault, one, as_of) for one in held.confirmed(vault, feed)),
-        *(_receive_file(vault, feed, path, as_of) for path in _files(feed)),
+        *(_receive_file(vault, feed, file, as_of) for file in files),
     ]
+    if files and landing.by_bucket(feed):
+        # The originals were plain text, and a volume keeps the bytes of what was deleted; the sweep asks once more.
+        vacuum()
+    return receipts
 
 
 def _load_confirmed(vault: Vault, one: held.HeldDelivery, as_of: date) -> Receipt:
@@ -80,20 +86,17 @@ def _load_confirmed(vault: Vault, one: held.HeldDelivery, as_of: date) -> Receip
     return _store(vault, one.feed, one.delivery, content, checked, held.loaded_key(kept), parents=[kept.id])
 
 
-def _receive_file(vault: Vault, feed: str, path: Path, as_of: date) -> Receipt:
-    content = path.read_bytes()
-    manifest_path = originals.manifest_of(path)
-    manifest = manifest_path.read_bytes() if manifest_path.exists() else None
+def _receive_file(vault: Vault, feed: str, file: Delivered, as_of: date) -> Receipt:
+    content, manifest = file.content(), file.manifest()
     natural_key = originals.natural_key(feed, content, manifest)
     known = _known(vault, natural_key)
     if known is None:
-        checked = check_delivery(feed, path.name, content, manifest, as_of, previous_rows=_previous_rows(vault, feed))
-        receipt = _store(vault, feed, path.name, content, checked, natural_key)
+        checked = check_delivery(feed, file.name, content, manifest, as_of, previous_rows=_previous_rows(vault, feed))
+        receipt = _store(vault, feed, file.name, content, checked, natural_key)
         answer.leave(checked)
     else:
-        receipt = Receipt(feed, path.name, "already_received", 0, 0, None, known.id)
-    path.unlink()
-    manifest_path.unlink(missing_ok=True)
+        receipt = Receipt(feed, file.name, "already_received", 0, 0, None, known.id)
+    file.remove()
     return receipt
 
 
@@ -159,10 +162,3 @@ def _known(vault: Vault, natural_key: str) -> Holding | None:
 def _previous_rows(vault: Vault, feed: str) -> int | None:
     earlier = current(vault, feed)
     return earlier.rows if earlier is not None else None
-
-
-def _files(feed: str) -> list[Path]:
-    folder = settings.load().landing / feed
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix in {".csv", ".xml"} and path.is_file())

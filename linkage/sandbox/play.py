@@ -10,7 +10,7 @@ from typing import Any
 from linkage import clock, policy, settings
 from linkage.custody.vault import Vault
 from linkage.policy.schema import DEPARTMENTS
-from linkage.sandbox import quality
+from linkage.sandbox import partners, quality
 from linkage.sandbox.airflow_api import Airflow
 from linkage.sandbox.journal import Journal
 from linkage.sandbox.partner_files import partner_deliveries
@@ -151,16 +151,12 @@ def _identify(stage: Stage, day: date) -> None:
 
 
 def _deliver(stage: Stage, people: Population, day: date) -> None:
-    """Drop the partners' files into their landing folders, the manifest last, as partners do."""
+    """The partners deliver, each in its own way."""
     with stage.journal.stage(f"{day} files delivered") as to_do:
         if not to_do:
             return
-        landing = settings.load().landing
         for feed, delivery in partner_deliveries(people, day).items():
-            folder = landing / feed
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / delivery.file_name).write_bytes(delivery.content)
-            (folder / delivery.manifest_name).write_bytes(delivery.manifest)
+            partners.deliver(feed, delivery)
         stage.tell(f"{day}: partners have delivered")
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from linkage import settings
 from linkage.errors import Misuse
-from linkage.stack.principals import STORES, WITNESS_BUCKET, buckets_of
+from linkage.feeds import FEEDS
+from linkage.stack.principals import PARTNER_BUCKETS, STORES, WITNESS_BUCKET, buckets_of
 
 FILE = "access.toml"
 Cells = dict[tuple[str, str], frozenset[str]]
@@ -57,15 +58,30 @@ def markdown() -> str:
     told = load()
     vaults = [buckets_of(store)[0] for store in STORES]
     inboxes = [buckets_of(store)[1] for store in STORES]
+    vaults_and_witness = [*vaults, WITNESS_BUCKET]
     parts = [
         "# Who may do what",
         f"Made from `policy/{FILE}` by `python -m linkage.stack.access`; do not edit. Each line is a credential. An empty\n"
         "cell is refused. `tests/custody/test_custody_isolation.py` tries every cell of these tables on the running servers.",
         "## Objects: vaults",
         "Content is encrypted; to read it takes the key as well (below).",
-        matrix(told.objects, [*vaults, WITNESS_BUCKET], "credential"),
+        matrix(
+            {pair: can for pair, can in told.objects.items() if pair[1] in vaults_and_witness},
+            vaults_and_witness,
+            "credential",
+        ),
         "## Objects: inboxes",
         matrix({pair: can for pair, can in told.objects.items() if pair[1] in inboxes}, inboxes, "credential"),
+        "## Objects: where partners deliver, and where they fetch what was wrong",
+        "One prefix a feed. A partner adds to its own and fetches its own answer; it lists nothing and removes nothing.",
+        *(
+            matrix(
+                {pair: can for pair, can in told.objects.items() if pair[1] in prefixes(bucket)},
+                prefixes(bucket),
+                bucket,
+            )
+            for bucket in PARTNER_BUCKETS
+        ),
         "## Key-encryption keys, by the store they belong to",
         matrix(told.keys, STORES, "credential"),
         "A verifier may try to unwrap, because after a destruction that must fail (D7); it can read no object to use it on.",
@@ -78,8 +94,19 @@ def markdown() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def prefixes(bucket: str) -> list[str]:
+    """The partners' prefixes of a bucket, one a feed."""
+    return [f"{bucket}/{feed}" for feed in FEEDS]
+
+
 def _cells(told: Mapping[str, Mapping[str, str]]) -> Cells:
-    return {(who, what): frozenset(can.split()) for who, whats in told.items() for what, can in whats.items()}
+    """`bucket/*` stands for the prefix of every feed."""
+    return {
+        (who, one): frozenset(can.split())
+        for who, whats in told.items()
+        for what, can in whats.items()
+        for one in (prefixes(what.removesuffix("/*")) if what.endswith("/*") else [what])
+    }
 
 
 def _shown(can: frozenset[str] | None) -> str:

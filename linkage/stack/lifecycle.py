@@ -103,6 +103,7 @@ class _Stack:
             "LINKAGE_S3_ENDPOINT": at.s3_endpoint,
             "LINKAGE_S3_REGION": "eu-west-2",
             "LINKAGE_KEYS_URL": at.keys_url,
+            "LINKAGE_BUCKET_FEEDS": "jobcentre,health",
             "LINKAGE_WEED_MASTER_URL": at.weed_master_url,
             "LINKAGE_DERIVED_PATHS": f"{self.layout.logs}:{self.layout.airflow / 'logs'}",
             "LINKAGE_DERIVED_DATABASE_URL": postgres.url(

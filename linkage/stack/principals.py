@@ -2,12 +2,16 @@
 
 A *principal* is a credential. Each store has one of its own name; each holder has a `verifier-<holder>` that can look
 and fail to decrypt, never read or write (D7); `witness` alone writes ledger checkpoints (D11); `key-operator` alone takes
-snapshots of the key service, and can do nothing else there.
+snapshots of the key service, and can do nothing else there. Each partner that delivers to the landing bucket has a
+`partner-<feed>`: it adds deliveries of its feed and fetches its own answer, and the key service does not know it (N3).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from linkage.custody.stores.landing import landing_bucket, outbox_bucket
+from linkage.feeds import FEEDS
 
 # Recipients each store may write to (their inbox) and wrap keys for. Nothing leads back to `authority` (N14), the
 # identity custodian sends to nobody (N13), and departments answer the research store only (N7).
@@ -32,6 +36,10 @@ STORES: tuple[str, ...] = tuple(SENDS)
 WITNESS = "witness"
 WITNESS_BUCKET = "ledger-witness"
 KEY_OPERATOR = "key-operator"
+LANDS_AT = "authority"
+"""The store whose partners the embedded stack has credentials for."""
+LANDING_BUCKET, OUTBOX_BUCKET = PARTNER_BUCKETS = (landing_bucket(LANDS_AT), outbox_bucket(LANDS_AT))
+"""The authority's buckets that partners reach, each its own prefix of them only."""
 
 
 def holder_of(store: str) -> str:
@@ -44,7 +52,7 @@ HOLDERS: tuple[str, ...] = tuple(dict.fromkeys(holder_of(store) for store in STO
 
 @dataclass(frozen=True)
 class Principal:
-    """One credential: its name, the stores it owns, those it verifies, and those it may send to."""
+    """One credential: its name, the stores it owns, those it verifies, those it may send to; the feed a partner delivers."""
 
     name: str
     owns: tuple[str, ...] = ()
@@ -54,6 +62,7 @@ class Principal:
     makes_root_key: bool = False
     uses_root_key: bool = False
     takes_snapshots: bool = False
+    delivers: str = ""
 
     @property
     def signing_key(self) -> str:
@@ -77,7 +86,7 @@ def buckets_of(store: str) -> tuple[str, str]:
 
 
 def all_principals() -> tuple[Principal, ...]:
-    """Every principal of a whole deployment: stores, verifiers, the witness, the key service's operator."""
+    """Every principal that the key service knows: stores, verifiers, the witness, the key service's operator."""
     stores = tuple(
         Principal(
             store,
@@ -94,3 +103,8 @@ def all_principals() -> tuple[Principal, ...]:
         for holder in HOLDERS
     )
     return (*stores, *verifiers, Principal(WITNESS), Principal(KEY_OPERATOR, takes_snapshots=True))
+
+
+def partners() -> tuple[Principal, ...]:
+    """The credential of each partner, one a feed."""
+    return tuple(Principal(f"partner-{feed}", delivers=feed) for feed in FEEDS)

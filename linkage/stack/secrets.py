@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from linkage.stack.principals import all_principals
+from linkage.stack.principals import all_principals, partners
 from linkage.stack.register_roles import role_names
 
 UI_USERS: tuple[str, ...] = ("engineer", "governance", "approver")
@@ -72,7 +72,7 @@ class Secrets:
         missing = {name: make() for name, make in _MAKERS.items() if name not in self.stack}
         if missing:
             self.remember(**missing)
-        for principal in all_principals():
+        for principal in (*all_principals(), *partners()):
             told = self.of(principal.name)
             if "s3_access_key" not in told:
                 self.keep(principal.name, s3_access_key=_text(), s3_secret_key=_text())

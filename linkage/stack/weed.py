@@ -11,6 +11,10 @@ from typing import Any
 from linkage.stack.binaries import program
 from linkage.stack.layout import Layout
 from linkage.stack.principals import (
+    LANDING_BUCKET,
+    LANDS_AT,
+    OUTBOX_BUCKET,
+    PARTNER_BUCKETS,
     STORES,
     WITNESS,
     WITNESS_BUCKET,
@@ -18,6 +22,7 @@ from linkage.stack.principals import (
     all_principals,
     buckets_of,
     inbox_bucket,
+    partners,
 )
 from linkage.stack.secrets import Secrets, write_private
 
@@ -39,6 +44,8 @@ _LIST = (
     "s3:GetBucketVersioning",
     "s3:GetBucketLocation",
 )
+# What partners delivered is read and removed, never written.
+_TAKEN_IN = tuple(action for action in _OBJECTS_ALL if not action.startswith("s3:Put"))
 _READ = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention")
 # Checkpoints outlive the data (D11) and hold nothing personal, so they alone are locked (D8).
 _WITNESS_YEARS = 10
@@ -46,18 +53,38 @@ _WITNESS_YEARS = 10
 
 def policy_of(principal: Principal) -> dict[str, Any]:
     """A principal's S3 policy: all of its own buckets, write-only where it delivers, list-only where it verifies."""
+    if principal.delivers:
+        return _policy(_of_partner(principal.delivers))
     statements = []
     for store in principal.owns:
         statements += _allow(_OBJECTS_ALL, (f"{b}/*" for b in buckets_of(store)))
         statements += _allow(_LIST, buckets_of(store))
+        if store == LANDS_AT:
+            statements += _allow(_TAKEN_IN, [f"{LANDING_BUCKET}/*"])
+            statements += _allow(_OBJECTS_ALL, [f"{OUTBOX_BUCKET}/*"])
+            statements += _allow(_LIST, PARTNER_BUCKETS)
     for store in principal.verifies:
         statements += _allow(_LIST, buckets_of(store))
+        if store == LANDS_AT:
+            statements += _allow(_LIST, PARTNER_BUCKETS)
     for store in principal.delivers_to:
         statements += _allow(("s3:PutObject",), [f"{inbox_bucket(store)}/*"])
     if principal.name == WITNESS:
         statements += _allow(("s3:PutObject", "s3:PutObjectRetention"), [f"{WITNESS_BUCKET}/*"])
     statements += _allow(_READ, [f"{WITNESS_BUCKET}/*"])
     statements += _allow(_LIST, [WITNESS_BUCKET])
+    return _policy(statements)
+
+
+def _of_partner(feed: str) -> list[dict[str, Any]]:
+    """Adds deliveries and fetches the answer, under the feed's prefix; lists nothing, not even its own (N3)."""
+    return [
+        *_allow(("s3:PutObject",), [f"{LANDING_BUCKET}/{feed}/*"]),
+        *_allow(("s3:GetObject",), [f"{OUTBOX_BUCKET}/{feed}/*"]),
+    ]
+
+
+def _policy(statements: list[dict[str, Any]]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -74,7 +101,7 @@ def identities(secrets: Secrets) -> dict[str, Any]:
         "actions": ["Admin"],
     }
     policies, people = [], [admin]
-    for principal in all_principals():
+    for principal in (*all_principals(), *partners()):
         told = secrets.of(principal.name)
         policies.append({"name": principal.name, "content": json.dumps(policy_of(principal))})
         people.append(
@@ -100,7 +127,7 @@ def write_config(layout: Layout, secrets: Secrets) -> None:
         "WEED_JWT_SIGNING_READ_KEY": secrets.stack["weed_volume_read_jwt"],
         "WEED_JWT_FILER_SIGNING_KEY": secrets.stack["weed_filer_jwt"],
         "WEED_JWT_FILER_SIGNING_READ_KEY": secrets.stack["weed_filer_read_jwt"],
-        # One volume per bucket instead of seven: nineteen buckets on one small machine.
+        # One volume per bucket instead of seven: twenty-one buckets on one small machine.
         "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1",
     }
     write_private(layout.home / "weed.env", "".join(f"{name}={value}\n" for name, value in keys.items()))
@@ -182,11 +209,10 @@ def bootstrap(endpoint: str, secrets: Secrets) -> None:
     """Make the buckets, all versioned; the witness's bucket with object lock. Idempotent."""
     client = admin_client(endpoint, secrets)
     there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
-    for store in STORES:
-        for bucket in buckets_of(store):
-            if bucket not in there:
-                client.create_bucket(Bucket=bucket)
-            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for bucket in (*(bucket for store in STORES for bucket in buckets_of(store)), *PARTNER_BUCKETS):
+        if bucket not in there:
+            client.create_bucket(Bucket=bucket)
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     if WITNESS_BUCKET not in there:
         client.create_bucket(Bucket=WITNESS_BUCKET, ObjectLockEnabledForBucket=True)
     client.put_object_lock_configuration(

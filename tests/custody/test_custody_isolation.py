@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,27 @@ from linkage.custody.models import Base
 from linkage.custody.register import Register
 from linkage.custody.stores import objects
 from linkage.errors import CheckFailed, FlowRefused
+from linkage.feeds import FEEDS
 from linkage.settings import REPOSITORY
 from linkage.stack import StackAddresses, access, register_roles
-from linkage.stack.principals import HOLDERS, STORES, WITNESS_BUCKET, all_principals, buckets_of
+from linkage.stack.principals import (
+    HOLDERS,
+    LANDING_BUCKET,
+    OUTBOX_BUCKET,
+    PARTNER_BUCKETS,
+    STORES,
+    WITNESS_BUCKET,
+    all_principals,
+    buckets_of,
+    partners,
+)
 
 pytestmark = pytest.mark.servers
 
 PEOPLE = [principal.name for principal in all_principals()]
 BUCKETS = [bucket for store in STORES for bucket in buckets_of(store)]
+PARTNERS = [principal.name for principal in partners()]
+PREFIXES = [prefix for bucket in PARTNER_BUCKETS for prefix in access.prefixes(bucket)]
 PLACE = "isolation"
 
 
@@ -70,24 +84,33 @@ def test_objects_are_reached_as_the_policy_says_and_by_nobody_else() -> None:
     for store in STORES:
         for bucket in buckets_of(store):
             objects.client(store).put(bucket, f"{PLACE}/there", b"x")
+    for feed in FEEDS:
+        objects.client(f"partner-{feed}").put(LANDING_BUCKET, f"{feed}/{PLACE}/there", b"x")
+        objects.client("authority").put(OUTBOX_BUCKET, f"{feed}/{PLACE}/there", b"x")
     objects.client("witness").put(WITNESS_BUCKET, f"{PLACE}/there", b"x")
     attempts: dict[tuple[str, str, str], Callable[[], object]] = {}
-    for who in PEOPLE:
+    for who in (*PEOPLE, *PARTNERS):
         client = objects.client(who)
-        for bucket in (*BUCKETS, WITNESS_BUCKET):
-            mine = f"{PLACE}/{who}"
-            attempts[who, bucket, "list"] = lambda client=client, bucket=bucket: client.versions(bucket, PLACE)
-            attempts[who, bucket, "read"] = lambda client=client, bucket=bucket: client.get(bucket, f"{PLACE}/there")
-            attempts[who, bucket, "write"] = lambda client=client, bucket=bucket, mine=mine: client.put(
-                bucket, mine, b"x"
-            )
-            attempts[who, bucket, "delete"] = lambda client=client, bucket=bucket, mine=mine: client._call(
-                lambda: client._client.delete_object(Bucket=bucket, Key=mine), bucket
-            )
+        for place in (*BUCKETS, WITNESS_BUCKET, *PREFIXES):
+            bucket, _, feed = place.partition("/")
+            under = f"{feed}/{PLACE}" if feed else PLACE
+            requests_of: dict[str, Callable[..., object]] = {
+                "list": lambda client, bucket, under: client.versions(bucket, under),
+                "read": lambda client, bucket, under: client.get(bucket, f"{under}/there"),
+                "write": lambda client, bucket, under: client.put(bucket, f"{under}/{client.principal}", b"x"),
+                "delete": lambda client, bucket, under: client._call(
+                    lambda: client._client.delete_object(Bucket=bucket, Key=f"{under}/{client.principal}"), bucket
+                ),
+            }
+            for can, request in requests_of.items():
+                attempts[who, place, can] = partial(request, client, bucket, under)
     seen = tried(attempts)
     for store in STORES:
         for bucket in buckets_of(store):
             objects.client(store).purge(bucket, f"{PLACE}/")
+    for place in PREFIXES:
+        bucket, _, feed = place.partition("/")
+        objects.client("authority").purge(bucket, f"{feed}/{PLACE}/")
     assert differences(seen, access.load().objects) == []
     print(f"{len(attempts)} attempts: {sum(map(len, seen.values()))} allowed, the rest refused")
     print(access.matrix(seen, [*BUCKETS, WITNESS_BUCKET], "credential"))
@@ -370,8 +393,9 @@ def test_the_readable_tables_are_those_of_the_policy() -> None:
 
 def test_the_matrix_names_only_what_there_is() -> None:
     told = access.load()
-    assert {who for who, _ in (*told.objects, *told.keys, *told.signs)} == set(PEOPLE)
-    assert {what for _, what in told.objects} == {*BUCKETS, WITNESS_BUCKET}
+    assert {who for who, _ in (*told.keys, *told.signs)} == set(PEOPLE)
+    assert {who for who, _ in told.objects} == {*PEOPLE, *PARTNERS}
+    assert {what for _, what in told.objects} == {*BUCKETS, WITNESS_BUCKET, *PREFIXES}
     assert {what for _, what in told.keys} == set(STORES)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from base_stack import base_stack
 
-from linkage import clock, settings
+from linkage import clock
 from linkage.stack import StackAddresses
 
 pytestmark = [pytest.mark.airflow, pytest.mark.servers]
@@ -44,7 +44,7 @@ def dags(stack: StackAddresses, airflow_home: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def day(dags: dict[str, Any]) -> Iterator[dict[str, dict[str, str]]]:
     """The day, played DAG by DAG in the schedule's order; the states of each run's tasks by DAG."""
-    from linkage.sandbox import play
+    from linkage.sandbox import partners, play
     from linkage.sandbox.partner_files import partner_deliveries
     from linkage.sandbox.population import make_population
     from linkage.sandbox.registers import department_registers
@@ -53,10 +53,7 @@ def day(dags: dict[str, Any]) -> Iterator[dict[str, dict[str, str]]]:
     people = make_population(11, FAMILIES, DAY)
     play._fill_registers(department_registers(people, 11, 3_000))
     for feed, delivery in partner_deliveries(people, DAY).items():
-        folder = settings.load().landing / feed
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / delivery.file_name).write_bytes(delivery.content)
-        (folder / delivery.manifest_name).write_bytes(delivery.manifest)
+        partners.deliver(feed, delivery)
     order = ["partner_deliveries", "early_help_families", "evaluation_submission", "evaluation_exchange"]
     order += ["department_match_dwp", "department_match_moj", "department_match_dfe", "research_linkage"]
     told = {dag_id: run(dags[dag_id]) for dag_id in order}

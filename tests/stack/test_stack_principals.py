@@ -7,7 +7,18 @@ import json
 import pytest
 
 from linkage.stack import bao, weed
-from linkage.stack.principals import HOLDERS, SENDS, STORES, all_principals, buckets_of, holder_of, inbox_bucket
+from linkage.stack.principals import (
+    HOLDERS,
+    PARTNER_BUCKETS,
+    SENDS,
+    STORES,
+    Principal,
+    all_principals,
+    buckets_of,
+    holder_of,
+    inbox_bucket,
+    partners,
+)
 
 BY_NAME = {principal.name: principal for principal in all_principals()}
 
@@ -42,9 +53,10 @@ def test_the_identity_custodian_sends_to_nobody() -> None:
 
 @pytest.mark.parametrize("store", STORES)
 def test_a_store_reads_only_its_own_buckets_and_the_witness(store: str) -> None:
-    """N3: of all objects, a store may read its own two buckets' and the public checkpoints."""
+    """N3: of all objects, a store may read its own two buckets', the public checkpoints, the authority what partners leave."""
     read = {resource.split("/")[0] for action, resource in allowed(store) if action == "s3:GetObject"}
-    assert read == {*buckets_of(store), "ledger-witness"}
+    lands = PARTNER_BUCKETS if store == "authority" else ()
+    assert read == {*buckets_of(store), *lands, "ledger-witness"}
 
 
 @pytest.mark.parametrize("store", STORES)
@@ -54,6 +66,17 @@ def test_a_sender_may_only_add_to_an_inbox(store: str) -> None:
         on_inbox = {action for action, resource in allowed(store) if resource.startswith(inbox_bucket(recipient))}
         assert on_inbox == {"s3:PutObject"}
         assert f"transit/decrypt/{recipient}.*" not in key_rights(store)
+
+
+@pytest.mark.parametrize("partner", partners(), ids=lambda one: one.name)
+def test_a_partner_adds_to_its_own_prefix_and_fetches_its_own_answer(partner: Principal) -> None:
+    """N3: it lists nothing, removes nothing, and the key service does not know it."""
+    statements = weed.policy_of(partner)["Statement"]
+    assert {(action, arn.split(":::")[1]) for s in statements for action in s["Action"] for arn in s["Resource"]} == {
+        ("s3:PutObject", f"authority-landing/{partner.delivers}/*"),
+        ("s3:GetObject", f"authority-outbox/{partner.delivers}/*"),
+    }
+    assert partner.name not in BY_NAME
 
 
 @pytest.mark.parametrize("holder", HOLDERS)

@@ -247,7 +247,7 @@ def _count(register: Register, holding: Holding, listed: dict[places.Spot, list[
         with suppress(DependencyUnreachable):  # its copies are counted when they go
             counted = objects.client(holding.store, spot.place).inventory(spot.bucket, spot.prefix, found)
             told.append({**asdict(spot), **asdict(counted)})
-    detail = {"spots": told, "originals": len(originals.left(holding))}
+    detail = {"spots": told, "originals": sum(file.files for file in originals.left(holding))}
     with register.transaction() as session:
         _note(session, holding.id, "inventory", detail)
     faults.reach("after_inventory")

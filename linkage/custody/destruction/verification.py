@@ -34,7 +34,7 @@ def verify(holding: Holding, steps: Mapping[str, Mapping[str, Any]], derived: Sc
         if left:
             raise CheckFailed(f"{holding.id}: the verifier still finds {left} copies in {holding.bucket}, {store} (D7)")
     if originals.left(holding):
-        raise CheckFailed(f"{holding.id}: a delivered original of it still lies in the landing folder (D7)")
+        raise CheckFailed(f"{holding.id}: a delivered original of it still lies where it landed (D7)")
     if holding.wrapped_dek is not None or holding.wrapped_secrets is not None:
         raise CheckFailed(f"{holding.id}: the register still holds its wrapped key (D7)")
     if derived.found:

@@ -144,6 +144,23 @@ class ObjectStore:
         told = f": {', '.join(sorted(reasons))}" if reasons else ""
         raise CheckFailed(f"{left} object versions are left in {bucket} after their deletion{told} (D7)")
 
+    def remove(self, bucket: str, versions: Sequence[Version]) -> None:
+        """Remove exactly these versions and markers, and see that none of them is left; what came since stays (D7).
+
+        Idempotent. Raises CheckFailed with the store's reasons when one is left after several rounds.
+        """
+        ours = {(one.key, one.version_id) for one in versions}
+        left, reasons = list(versions), set[str]()
+        for _ in range(_ROUNDS):
+            for start in range(0, len(left), _BATCH):
+                reasons |= self._delete(bucket, left[start : start + _BATCH])[2]
+            there = (one for key in {one.key for one in left} for one in self.versions(bucket, key))
+            left = [one for one in there if (one.key, one.version_id) in ours]
+            if not left:
+                return
+        told = f": {', '.join(sorted(reasons))}" if reasons else ""
+        raise CheckFailed(f"{len(left)} object versions are left in {bucket} after their deletion{told} (D7)")
+
     def _delete_all(self, bucket: str, pages: Iterable[Sequence[Version]]) -> tuple[Purged, set[str]]:
         """Delete page by page, so that memory does not grow with their number.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,13 +10,11 @@ from linkage import clock, policy, settings
 from linkage.custody.destruction.verification import verifier_of
 from linkage.custody.models import LIVE, Holding
 from linkage.custody.register import Register
-from linkage.custody.stores import objects
+from linkage.custody.stores import landing, objects
 from linkage.custody.stores.objects import Version
 from linkage.custody.transfers import sealing
 from linkage.custody.vault import part_key
 from linkage.errors import CheckFailed
-
-"""The store for which partners' files land; no other is asked about the landing folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +125,10 @@ def _waiting(store: str, versions: Iterable[Version], living: Sequence[Holding])
 
 
 def _landed() -> list[str]:
-    """Feeds in whose landing folder a file lies longer than a sweep's interval, by the real clock; never its name."""
+    """Feeds of which a file lies where it landed longer than a sweep's interval, by the real clock; never its name."""
     longest, now = timedelta(hours=policy.load().sweep.every_hours), datetime.now(UTC)
-    found: set[str] = set()
-    for file in settings.load().landing.glob("*/*"):
-        with suppress(FileNotFoundError):  # taken in meanwhile
-            if file.is_file() and now - datetime.fromtimestamp(file.stat().st_mtime, UTC) > longest:
-                found.add(f"landing/{file.parent.name}")
-    return sorted(found)
+    arrived = landing.arrivals(verifier_of(policy.own_store()))
+    return sorted(f"landing/{feed}" for feed, moment in arrived.items() if now - moment > longest)
 
 
 def _age(store: str, name: str, arrived: datetime) -> timedelta:
