@@ -1,10 +1,10 @@
 """
 ### Partner deliveries
 
-**What flows.** Files that partners left in the authority's landing folders or landing bucket (health, schools, children's services, police,
-probation, housing, Jobcentre Plus, direct referrals, and the authority's own case management) go through their contract
-into the vault. Bad rows go to quarantine with a reason code; a file that breaks its contract is refused, kept encrypted
-until its own deadline, and shows as one red task. The other feeds go on.
+**What flows.** Files that partners left in the authority's landing folders or its landing bucket (health, schools, children's
+services, police, probation, housing, Jobcentre Plus, direct referrals, and the authority's own case management) go through
+their contract into the vault. Bad rows go to quarantine with a reason code; a file that breaks its contract is refused, kept
+encrypted until its own deadline, and shows as one red task. The other feeds go on.
 
 **Who owns it.** The authority's data engineers. **Rules.** N1, N3, D2, D16.
 

@@ -8,9 +8,9 @@ from datetime import date
 import polars as pl
 
 from linkage.errors import CheckFailed
-from linkage.feeds import loading, masks, quarantine, reading
+from linkage.feeds import drift, loading, masks, quarantine, reading
 from linkage.feeds.contract import Contract
-from linkage.feeds.drift import held_reason
+from linkage.feeds.drift import Previous
 from linkage.feeds.flags import count_flags
 from linkage.feeds.manifest import check_manifest
 from linkage.feeds.reading import ROW_NO, TextFile
@@ -32,11 +32,13 @@ class Violation:
 class CheckedDelivery:
     """What became of a delivery. Frames hold data; everything else is counts, codes and column names.
 
-    refused: reason the whole file is refused (`where`: the column or record); then both frames are empty.
+    refused: reason the whole file is refused (`where`: the column or record, also of what is held); then both frames are empty.
     held: reason a person must look first; then nothing is accepted, and quarantined tells which rows are broken.
     accepted: row_no and the kept columns, typed, with `<identifier>_invalid` flags (N3).
     quarantined: row_no, column, reason, raw and every delivered column as text; one row per broken row.
     violations: every fault, values left out. rows: records the file holds. gate: outcome of the suite, if it ran.
+    filled: share of rows in which each column that may be empty is not. shifts: how far each column's codes have moved
+    from the delivery before, 0 to 1.
     """
 
     feed: str
@@ -52,6 +54,8 @@ class CheckedDelivery:
     flags: dict[str, int] = field(default_factory=dict)
     delivered_on: date | None = None
     gate: dict[str, int | str] | None = None
+    filled: dict[str, float] = field(default_factory=dict)
+    shifts: dict[str, float] = field(default_factory=dict)
 
 
 def check_delivery(
@@ -61,14 +65,14 @@ def check_delivery(
     manifest: bytes | None,
     as_of: date,
     *,
-    previous_rows: int | None = None,
+    previous: Previous | None = None,
     gx: bool = True,
     manifest_required: bool = True,
     released: bool = False,
 ) -> CheckedDelivery:
     """Apply the feed's contract to one delivered file. Deterministic and pure.
 
-    previous_rows: rows accepted of the delivery before, for the volume band. gx: also run the Great Expectations
+    previous: what the delivery before was like, for the bands of volume and mix. gx: also run the Great Expectations
     suite, which must agree. manifest_required=False checks a file on its own. released=True: a person has looked at
     a held delivery and lets it through.
     Raises Misuse for an unknown feed; CheckFailed when the suite and the masks disagree.
@@ -94,7 +98,7 @@ def check_delivery(
     if told is not None and told.rows != text.records:
         cut = text.records < told.rows and not text.ends_whole
         return _refused(contract, "truncated" if cut else "row_count_mismatch", None, delivered_on)
-    return _judge(contract, text, as_of, delivered_on, previous_rows, gx, released)
+    return _judge(contract, text, as_of, delivered_on, previous, gx, released)
 
 
 def _judge(
@@ -102,7 +106,7 @@ def _judge(
     text: TextFile,
     as_of: date,
     delivered_on: date | None,
-    previous_rows: int | None,
+    previous: Previous | None,
     gx: bool,
     released: bool,
 ) -> CheckedDelivery:
@@ -110,19 +114,23 @@ def _judge(
     gate = _gate(contract, text.frame, as_of, found) if gx else None
     every = quarantine.all_violations(text, found, contract)
     accepted = masks.typed(text.frame, every[ROW_NO].unique(), contract)
-    held = None if released else held_reason(contract, text, accepted.height, previous_rows)
+    held = None if released else drift.held(contract, text, accepted, previous)
+    optional = [column.name for column in contract.columns if not column.required]
     return CheckedDelivery(
         contract.feed,
         contract.id,
         accepted=accepted.clear() if held else accepted,
         quarantined=quarantine.quarantined(text, every, contract),
         rows=text.records,
-        held=held,
+        held=held.reason if held else None,
+        where=held.where if held else None,
         violations=[Violation(*row) for row in every.iter_rows()],
         dropped_columns=contract.dropped,
         flags=count_flags(accepted, contract),
         delivered_on=delivered_on,
         gate=gate,
+        filled=drift.filled(text.frame, optional),
+        shifts=drift.shifts(drift.mix(accepted, contract), previous.mix) if previous else {},
     )
 
 

@@ -91,6 +91,8 @@ class Drift(_Part):
     quarantine_share: float = Field(gt=0, le=1)
     quarantine_from_rows: int = Field(gt=0)
     coverage_from_rows: int = Field(gt=0)
+    mix_shift: float = Field(gt=0, le=1)
+    mix_from_rows: int = Field(gt=0)
     coverage: dict[str, float] = Field(default_factory=dict)
 
 

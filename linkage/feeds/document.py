@@ -85,6 +85,8 @@ def _contract(contract: Contract) -> Iterator[str]:
     yield f"- At most {contract.limits.max_bytes / 2**20:.0f} MiB and {contract.limits.max_rows:,} rows."
     low, high = contract.drift.volume_band
     yield f"- Held when it has fewer than {low:g} or more than {high:g} times the rows of the delivery before."
+    shift, rows = contract.drift.mix_shift, contract.drift.mix_from_rows
+    yield f"- Held when the shares of a column's codes have moved by more than {shift:.0%} of its rows (from {rows} rows on)."
     for name, share in contract.drift.coverage.items():
         least = contract.drift.coverage_from_rows
         yield f"- Held when fewer than {share:.0%} of at least {least} rows fill in `{name}`."

@@ -142,6 +142,12 @@ _ALL = (
         "confirms it is right before it is loaded.",
     ),
     Reason(
+        "mix_drift",
+        "delivery",
+        "The codes of a column are in another proportion than in the last delivery, by more than the contract allows; a person "
+        "confirms it is right before it is loaded.",
+    ),
+    Reason(
         "coverage_drift",
         "delivery",
         "A column that is usually filled in is mostly empty; a person confirms it is right before it is loaded.",

@@ -16,8 +16,9 @@ from linkage.custody.stores import landing
 from linkage.custody.stores.landing import Delivered
 from linkage.custody.vault import Vault
 from linkage.errors import Misuse
-from linkage.feeds import FEEDS, answer, held
+from linkage.feeds import FEEDS, answer, held, loading, quality
 from linkage.feeds.check import CheckedDelivery, check_delivery
+from linkage.feeds.drift import Previous, mix
 from linkage.feeds.reasons import sentence
 
 
@@ -82,8 +83,13 @@ def _load_confirmed(vault: Vault, one: held.HeldDelivery, as_of: date) -> Receip
     """Load a held delivery as the person who looked at it said; its deadline is that of the bytes that came (D4)."""
     kept = vault.require_held(one.holding)
     content = vault.read_bytes(kept.id)
-    checked = check_delivery(one.feed, one.delivery, content, None, as_of, manifest_required=False, released=True)
-    return _store(vault, one.feed, one.delivery, content, checked, held.loaded_key(kept), parents=[kept.id])
+    before = _previous(vault, one.feed)
+    checked = check_delivery(
+        one.feed, one.delivery, content, None, as_of, previous=before, manifest_required=False, released=True
+    )
+    receipt = _store(vault, one.feed, one.delivery, content, checked, held.loaded_key(kept), parents=[kept.id])
+    quality.record(checked, receipt.outcome, str(receipt.holding), before.rows if before else None)
+    return receipt
 
 
 def _receive_file(vault: Vault, feed: str, file: Delivered, as_of: date) -> Receipt:
@@ -91,8 +97,10 @@ def _receive_file(vault: Vault, feed: str, file: Delivered, as_of: date) -> Rece
     natural_key = originals.natural_key(feed, content, manifest)
     known = _known(vault, natural_key)
     if known is None:
-        checked = check_delivery(feed, file.name, content, manifest, as_of, previous_rows=_previous_rows(vault, feed))
+        before = _previous(vault, feed)
+        checked = check_delivery(feed, file.name, content, manifest, as_of, previous=before)
         receipt = _store(vault, feed, file.name, content, checked, natural_key)
+        quality.record(checked, receipt.outcome, str(receipt.holding), before.rows if before else None)
         answer.leave(checked)
     else:
         receipt = Receipt(feed, file.name, "already_received", 0, 0, None, known.id)
@@ -159,6 +167,9 @@ def _known(vault: Vault, natural_key: str) -> Holding | None:
     return found[0] if found else None
 
 
-def _previous_rows(vault: Vault, feed: str) -> int | None:
+def _previous(vault: Vault, feed: str) -> Previous | None:
+    """What the delivery in force is like. It is read for its mix of codes, so that no count of them outlives it."""
     earlier = current(vault, feed)
-    return earlier.rows if earlier is not None else None
+    if earlier is None or earlier.rows is None:
+        return None
+    return Previous(earlier.rows, mix(vault.read_frame(earlier.id), loading.load(feed)))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from linkage.custody.evidence.batch_level import require_batch_level
 from linkage.errors import CheckFailed
-from linkage.feeds import check, loading
+from linkage.feeds import check, drift, loading, quality
 from linkage.feeds.check import CheckedDelivery, check_delivery
+from linkage.feeds.drift import Previous
 from linkage.feeds.gx_suite import Evidence
 from linkage.feeds.receipt import FEEDS
 from linkage.sandbox.partner_files import FeedTruth, feed_truth, partner_deliveries
@@ -110,15 +113,45 @@ def test_the_quarantine_keeps_every_delivered_column_as_text() -> None:
 
 
 def test_nothing_of_a_held_delivery_is_accepted_until_a_person_lets_it_through() -> None:
-    held = checked("a-tenth-of-last-time", "police", previous_rows=100)
+    held = checked("a-tenth-of-last-time", "police", previous=Previous(100))
     assert (held.held, held.accepted.height) == ("volume_drift", 0)
-    released = checked("a-tenth-of-last-time", "police", previous_rows=100, released=True)
+    released = checked("a-tenth-of-last-time", "police", previous=Previous(100), released=True)
     assert (released.held, released.accepted.height) == (None, 10)
 
 
 @pytest.mark.parametrize(("previous", "held"), [(20, None), (21, None), (49, None), (50, "volume_drift"), (5, None)])
 def test_small_deliveries_are_not_judged_by_volume(previous: int, held: str | None) -> None:
-    assert checked("a-tenth-of-last-time", "police", previous_rows=previous).held == held
+    assert checked("a-tenth-of-last-time", "police", previous=Previous(previous)).held == held
+
+
+@pytest.mark.parametrize(
+    ("before", "shift"),
+    [
+        ({"M": 0.5, "F": 0.5}, 0.0),
+        ({"M": 0.2, "F": 0.8}, 0.3),
+        ({"X": 1.0}, 1.0),
+    ],
+)
+def test_how_far_a_mix_has_moved_is_half_the_sum_of_the_differences(before: dict[str, float], shift: float) -> None:
+    """Total variation distance: 0 the same, 1 nothing in common."""
+    now = {"gender": {"M": 0.5, "F": 0.5}, "new_column": {"a": 1.0}, "empty": {}}
+    assert drift.shifts(now, {"gender": before, "empty": {"a": 1.0}}) == {"gender": pytest.approx(shift)}
+
+
+@pytest.mark.parametrize(("rows", "held"), [(199, None), (200, "mix_drift")])
+def test_the_mix_of_a_small_delivery_moves_by_chance_and_is_not_judged(rows: int, held: str | None) -> None:
+    before = Previous(rows, {"record_type": {"crime": 1.0}})
+    assert checked("every-record-became-anti-social-behaviour", "police", previous=before).held == held
+
+
+def test_what_a_check_keeps_for_ever_is_counts_and_shares() -> None:
+    """D10: no value, no name of a file; the same words that the quality page shows."""
+    told = quality.facts(checked("the-header-again-in-the-middle", "police"), "accepted", "hld_1", None)
+    require_batch_level(told)
+    assert (told["delivered"], told["quarantined"]) == (3, 1)
+    assert ["date_of_birth", "bad_date", 1] in told["faults"]
+    assert set(told["filled"]) == {"postcode", "uprn", "nino", "outcome_on"}
+    assert "Ada" not in json.dumps(told)
 
 
 def test_dates_are_judged_by_the_day_given_not_by_today() -> None:

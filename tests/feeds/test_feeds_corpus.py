@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from linkage.feeds.check import CheckedDelivery, check_delivery
+from linkage.feeds.drift import Previous
 from linkage.feeds.reasons import REASONS
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -31,6 +32,9 @@ def run(case: Path) -> CheckedDelivery:
 
 def check(expected: dict[str, Any]) -> CheckedDelivery:
     content = (CORPUS / expected["file"]).read_bytes()
+    previous = None
+    if "previous_rows" in expected:
+        previous = Previous(expected["previous_rows"], expected.get("previous_mix", {}))
     manifest = CORPUS / f"{Path(expected['file']).stem}.manifest.json"
     return check_delivery(
         expected["feed"],
@@ -38,7 +42,7 @@ def check(expected: dict[str, Any]) -> CheckedDelivery:
         content,
         manifest.read_bytes() if manifest.exists() else None,
         date.fromisoformat(expected["as_of"]),
-        previous_rows=expected.get("previous_rows"),
+        previous=previous,
         gx=False,
         manifest_required=expected["manifest_required"],
     )
