@@ -21,6 +21,10 @@ class Misuse(LinkageError):
     exit_code = 2
 
 
+class Unknown(Misuse):
+    """What is asked for by its number or name is not there."""
+
+
 class FlowRefused(LinkageError):
     """A rule refuses the flow. The message starts with the rule's ID, for example `D3: …`."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from linkage.custody import transfers
 from linkage.custody.evidence import ledger
-from linkage.custody.evidence.ledger import facts
+from linkage.custody.evidence.ledger import dated_facts, facts
 
-__all__ = ["facts", "was_sent"]
+__all__ = ["dated_facts", "facts", "was_sent"]
 
 
 def was_sent(programme: str, sender: str, recipient: str, dataset_class: str, natural_key: str) -> bool:

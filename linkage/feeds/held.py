@@ -10,6 +10,7 @@ from linkage import policy
 from linkage.custody import history
 from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding
+from linkage.custody.register import Register
 from linkage.custody.vault import Vault
 from linkage.errors import Misuse
 from linkage.feeds import FEEDS
@@ -38,11 +39,11 @@ class HeldDelivery:
         return {**asdict(self), "received_at": self.received_at.isoformat(), "until": until}
 
 
-def listing(vault: Vault | None = None) -> list[HeldDelivery]:
+def listing(register: Register | None = None) -> list[HeldDelivery]:
     """Every held delivery that is still kept, the earliest first."""
-    vault = vault or Vault(policy.own_store())
+    register = register or Register.open()
     said = _words()
-    return [_told(vault, one, said) for one in vault.find("quarantine") if _reason(one) in _HELD]
+    return [_told(register, one, said) for one in register.find(policy.own_store(), "quarantine") if _reason(one) in _HELD]
 
 
 def decide(holding_id: str, word: Word, by: str) -> HeldDelivery:
@@ -52,8 +53,7 @@ def decide(holding_id: str, word: Word, by: str) -> HeldDelivery:
     """
     if not by.strip():
         raise Misuse("say who looked at it: --by NAME")
-    vault = Vault(policy.own_store())
-    found = {one.holding: one for one in listing(vault)}
+    found = {one.holding: one for one in listing()}
     if holding_id not in found:
         raise Misuse(f"{holding_id} is not a held delivery; `linkage feeds held` lists those that wait")
     held = found[holding_id]
@@ -61,12 +61,12 @@ def decide(holding_id: str, word: Word, by: str) -> HeldDelivery:
         raise Misuse(f"{holding_id} was {held.word} before; the partner sends it again if that was wrong")
     facts = {"holding": holding_id, "feed": held.feed, "reason": held.reason, "word": word, "by": by}
     ledger.record("delivery_decided", facts, once=f"decided|{holding_id}")
-    return next(one for one in listing(vault) if one.holding == holding_id)
+    return next(one for one in listing() if one.holding == holding_id)
 
 
 def confirmed(vault: Vault, feed: str) -> list[HeldDelivery]:
     """Held deliveries of a feed that somebody confirmed and no run has loaded yet."""
-    return [one for one in listing(vault) if one.feed == feed and one.word == "confirmed" and not one.loaded]
+    return [one for one in listing(vault.register) if one.feed == feed and one.word == "confirmed" and not one.loaded]
 
 
 def label(stem: str, reason: str) -> str:
@@ -79,8 +79,8 @@ def loaded_key(holding: Holding) -> str:
     return f"{holding.natural_key}:confirmed"
 
 
-def _told(vault: Vault, holding: Holding, said: dict[str, Word]) -> HeldDelivery:
-    loaded = bool(vault.register.find(vault.store, natural_key=loaded_key(holding), state=None))
+def _told(register: Register, holding: Holding, said: dict[str, Word]) -> HeldDelivery:
+    loaded = bool(register.find(policy.own_store(), natural_key=loaded_key(holding), state=None))
     return HeldDelivery(
         holding.id,
         holding.natural_key.split(":")[0],

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 import httpx
 from base_stack import base_stack
@@ -17,6 +17,11 @@ from linkage.custody import holds
 from linkage.custody.destruction.sweep import sweep
 from linkage.custody.register import Register
 from linkage.custody.vault import Vault
+from linkage.feeds import receipt
+from linkage.sandbox import partners
+from linkage.sandbox.bad_deliveries import bad_deliveries
+from linkage.sandbox.partner_files import partner_deliveries
+from linkage.sandbox.population import make_population
 from linkage.settings import REPOSITORY
 from linkage.stack import airflow, ports
 from linkage.stack.layout import MARK, Layout
@@ -86,7 +91,25 @@ def _history() -> tuple[str, str, str]:
     clock.set_simulated(clock.at(TODAY, 9))
     with Register.open().engine.begin() as connection:  # as a destruction leaves it that was killed at its first step
         connection.execute(text("UPDATE holdings SET state = 'destroying' WHERE id = :id"), {"id": begun})
+    _deliveries()
     return first.id, overdue, begun
+
+
+def _deliveries() -> None:
+    """Deliveries as receipt meets them: sound ones by folder and by bucket, a refused one, and one that is held."""
+    people = make_population(5, 150, TODAY)
+    yesterday = TODAY - timedelta(days=1)
+    partners.deliver("health", partner_deliveries(people, TODAY)["health"])
+    for day in (yesterday, TODAY):
+        partners.deliver("housing", partner_deliveries(people, day)["housing"])
+        receipt.receive("housing", TODAY)
+    partners.deliver("police", partner_deliveries(people, yesterday)["police"])
+    receipt.receive("police", TODAY)
+    partners.deliver("police", bad_deliveries(people, TODAY)["unknown_column"])
+    receipt.receive("police", TODAY)
+    partners.deliver("police", partner_deliveries(make_population(5, 20, TODAY), TODAY)["police"])
+    outcomes = [one.outcome for feed in ("police", "health") for one in receipt.receive(feed, TODAY)]
+    assert outcomes == ["held", "accepted"], outcomes
 
 
 def _put(store: str, dataset_class: str, label: str):  # noqa: ANN202

@@ -1,4 +1,4 @@
-"""The Retention page in real Airflow with FAB roles: who may open it, and what a person does there in a real browser."""
+"""The pages in real Airflow with FAB roles: who may open them, and what a person does there in a real browser."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from served_page import LISTED, Served, served_page
 pytestmark = pytest.mark.system
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = ("/retention", "/delivery-quality")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 CHROMIUM = os.environ.get("LINKAGE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
@@ -30,11 +31,14 @@ needs_chromium = pytest.mark.skipif(
 )
 _ROUTES = """
 import importlib.util, json, sys
-spec = importlib.util.spec_from_file_location("retention_page", sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-sys.modules["retention_page"] = module
-spec.loader.exec_module(module)
-print(json.dumps([route.path for route in module.app.routes]))
+told = []
+for prefix, file in zip(sys.argv[1::2], sys.argv[2::2]):
+    spec = importlib.util.spec_from_file_location(prefix.strip("/"), file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    told += [prefix + route.path for route in module.app.routes]
+print(json.dumps(told))
 """
 
 
@@ -46,30 +50,33 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def addresses(served: Served) -> list[str]:
-    """An address for every route the application has, whatever is added to it."""
+    """An address for every route the two applications have, whatever is added to them."""
     environment = {**os.environ, "AIRFLOW_HOME": str(served.addresses.home / "routes")}
-    command = [sys.executable, "-c", _ROUTES, str(REPOSITORY / "plugins" / "retention_page.py")]
+    pages = dict(zip(PAGES, ("retention_page.py", "delivery_quality_page.py"), strict=True))
+    files = [part for prefix, name in pages.items() for part in (prefix, str(REPOSITORY / "plugins" / name))]
+    command = [sys.executable, "-c", _ROUTES, *files]
     told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
     numbers = {"holding_id": served.destroyed, "certificate_id": served.destroyed.replace("hld_", "crt_")}
-    numbers["address:path"] = "no/such/address"
+    numbers |= {"address:path": "no/such/address", "feed": "police"}
     routes = json.loads(told.stdout.splitlines()[-1])
-    assert len(routes) >= 7
+    assert len(routes) >= 11
     return [re.sub(r"{([^}]+)}", lambda found: numbers[found[1]], route) for route in routes]
 
 
 def ask(served: Served, method: str, address: str, user: str | None = None) -> httpx.Response:
     headers = served.as_user(user) if user else {}
-    return httpx.request(method, served.page + address, headers=headers, timeout=60)
+    return httpx.request(method, served.addresses.ui_url + address, headers=headers, timeout=60)
 
 
 def test_no_route_and_no_method_answers_an_anonymous_reader(served: Served, addresses: list[str]) -> None:
     """N20: 401 on every route there is and for every method, and also where there is no route."""
-    for address in (*addresses, "/docs", "/openapi.json", "/redoc", "/static/x"):
+    beside = [f"{page}{one}" for page in PAGES for one in ("/docs", "/openapi.json", "/redoc", "/static/x")]
+    for address in (*addresses, *beside):
         for method in METHODS:
             assert ask(served, method, address).status_code == 401, (method, address)
 
 
-def test_no_route_and_no_method_answers_a_role_that_may_not_read_the_sweeps_logs(
+def test_no_route_and_no_method_answers_a_role_that_may_not_read_the_logs_behind_it(
     served: Served, addresses: list[str]
 ) -> None:
     """N20: 403 on every route."""
@@ -224,6 +231,28 @@ def test_a_list_is_downloaded_as_a_spreadsheet(retention, browser) -> None:
     assert all(row["certificate"].startswith("crt_") for row in rows)
 
 
+@needs_chromium
+def test_a_person_sees_what_waits_and_why_rows_were_set_aside(retention, browser) -> None:
+    """N3, N20: from Airflow's own navigation to one feed's deliveries and their spreadsheet."""
+    tab = browser.contexts[0].pages[0]
+    tab.get_by_role("button", name="Browse").click()
+    tab.get_by_role("menuitem", name="Delivery quality").click()
+    frame = tab.frame_locator("iframe[title='Delivery quality']")
+    visible(frame.get_by_role("heading", name="1 delivery waits for a person"))
+    police = frame.get_by_role("row", name="Police")
+    visible(police.get_by_text("Held for a person"))
+    visible(police.get_by_role("img", name=re.compile("^police: the last 3 deliveries: .* 2 held or refused$")))
+    frame.get_by_role("link", name="Housing", exact=True).click()
+    visible(frame.get_by_role("heading", name="Housing", level=1))
+    visible(frame.get_by_role("table", name="Why rows were set aside or values left empty"))
+    with tab.expect_download() as download:
+        frame.get_by_role("link", name="Download these deliveries as CSV").click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+    assert {row["outcome"] for row in rows} == {"accepted"}
+    frame.get_by_role("link", name="Back to all feeds").click()
+    visible(frame.get_by_role("heading", name="Delivery quality", exact=True))
+
+
 @pytest.fixture(scope="module")
 def alone(served: Served, browser):  # noqa: ANN201
     """The page by its own address, without scripts."""
@@ -238,7 +267,9 @@ def alone(served: Served, browser):  # noqa: ANN201
 
 def each(served: Served) -> tuple[str, ...]:
     number = served.destroyed.removeprefix("hld_")
-    return ("/", "/?state=destroyed", f"/holdings/hld_{number}", f"/certificates/crt_{number}?verify=now", "/nothing")
+    shown = ("/", "/?state=destroyed", f"/holdings/hld_{number}", f"/certificates/crt_{number}?verify=now", "/nothing")
+    quality = ("/", "/feeds/police", "/feeds/housing", "/nothing")
+    return (*(f"/retention{one}" for one in shown), *(f"/delivery-quality{one}" for one in quality))
 
 
 @needs_chromium
@@ -247,7 +278,7 @@ def test_nothing_is_wider_than_the_screen_whatever_the_screen(alone, served: Ser
     for width in (320, 768, 1920):
         alone.set_viewport_size({"width": width, "height": 900})
         for address in each(served):
-            alone.goto(served.page + address)
+            alone.goto(served.addresses.ui_url + address)
             # Without scripts in the page the browser is asked for its own layout.
             assert alone.locator("html").evaluate("page => page.scrollWidth <= page.clientWidth"), (width, address)
 
@@ -286,10 +317,10 @@ def test_the_whole_page_can_be_used_by_keyboard(alone, served: Served) -> None:
 def test_what_a_screen_reader_is_told(alone, served: Served) -> None:
     """Landmarks, one heading of the first level, named tables, named fields (WCAG 2.2, 1.3.1, 2.4.6, 4.1.2)."""
     for address in each(served):
-        alone.goto(served.page + address)
+        alone.goto(served.addresses.ui_url + address)
         assert alone.get_by_role("main").count() == 1
         assert alone.get_by_role("heading", level=1).count() == 1
-        assert alone.title().endswith("Retention")
+        assert alone.title().endswith("Retention" if address.startswith("/retention") else "Delivery quality")
         for table in alone.get_by_role("table").all():
             assert table.locator("caption").count() == 1
             assert table.get_by_role("columnheader").count() >= 3
@@ -310,7 +341,7 @@ def test_every_text_stands_out_from_its_ground(browser, served: Served, scheme: 
     context.add_cookies([{"name": "_token", "value": token, "url": served.addresses.ui_url}])
     tab = context.new_page()
     for address in each(served):
-        tab.goto(served.page + address, timeout=60_000)
+        tab.goto(served.addresses.ui_url + address, timeout=60_000)
         pairs = tab.evaluate(_COLOURS)
         assert len(pairs) >= 2
         for text, ink, ground in pairs:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,15 @@ def known(once: str) -> bool:
 
 def facts(kind: str) -> list[dict[str, Any]]:
     """The facts of every entry of a kind, oldest first."""
+    return [facts for _, facts in dated_facts(kind)]
+
+
+def dated_facts(kind: str) -> list[tuple[datetime, dict[str, Any]]]:
+    """When each entry of a kind was made, and its facts, oldest first."""
     query = select(LedgerRow.leaf).where(LedgerRow.kind == kind).order_by(LedgerRow.seq)
     with Register.open().transaction() as session:
-        return [json.loads(leaf)["facts"] for leaf in session.scalars(query)]
+        told = [json.loads(leaf) for leaf in session.scalars(query)]
+    return [(datetime.fromisoformat(one["at"]), one["facts"]) for one in told]
 
 
 def leaves(session: Session) -> list[str]:

@@ -14,10 +14,9 @@ from linkage.custody import keys
 from linkage.custody.destruction import verification
 from linkage.custody.evidence import certificate_check, certificate_page, ledger
 from linkage.custody.models import CertificateRow, Holding, LedgerRow
-from linkage.custody.overview.filter import Unknown
 from linkage.custody.register import Register
 from linkage.custody.stores import objects, places
-from linkage.errors import LinkageError
+from linkage.errors import LinkageError, Unknown
 
 _QUESTIONS = {
     "signature": "Did the verifier sign it, unchanged?",

@@ -29,10 +29,6 @@ _WORD = re.compile(r"[a-z0-9_]{1,64}")
 _NUMBER = re.compile(r"(?:hld|crt)_[0-9a-f]{0,32}|[0-9a-f]{1,32}")
 
 
-class Unknown(Misuse):
-    """No holding or certificate has that number."""
-
-
 @dataclass(frozen=True, slots=True)
 class Moment:
     """The two instants a state depends on: now, and up to when the next sweep destroys (D6)."""

@@ -9,10 +9,11 @@ from sqlalchemy import Select, select
 from linkage.custody.models import CertificateRow, Holding, HoldingRow, IncidentRow, ParentRow, StepRow
 from linkage.custody.overview import page as overview
 from linkage.custody.overview import words as words
-from linkage.custody.overview.filter import Moment, Unknown
+from linkage.custody.overview.filter import Moment
 from linkage.custody.overview.page import HoldingLine
 from linkage.custody.overview.words import london
 from linkage.custody.register import Register
+from linkage.errors import Unknown
 
 _STEPS = {
     "intent": "Destruction began: from here on nobody can read it",

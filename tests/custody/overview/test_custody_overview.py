@@ -15,8 +15,8 @@ from linkage.custody.models import CertificateRow, Holding, HoldingRow, Incident
 from linkage.custody.overview import export as overview_export
 from linkage.custody.overview import holding as overview_holding
 from linkage.custody.overview import page as overview
-from linkage.custody.overview.filter import STATES, Moment, Unknown, Wanted
-from linkage.errors import Misuse
+from linkage.custody.overview.filter import STATES, Moment, Wanted
+from linkage.errors import Misuse, Unknown
 
 HOLDERS = ("authority", "ons", "dwp", "mhclg")
 CLASSES = ("delivery", "linked_file", "match_working")

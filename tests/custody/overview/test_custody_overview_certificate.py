@@ -11,8 +11,8 @@ from linkage import clock
 from linkage.custody import keys
 from linkage.custody.destruction import chain as destruction
 from linkage.custody.overview.certificate import Issued, find, look_again, readable
-from linkage.custody.overview.filter import Unknown
 from linkage.custody.stores import objects
+from linkage.errors import Unknown
 
 
 def issued(house, store: str = "authority") -> Issued:
