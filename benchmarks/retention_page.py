@@ -89,12 +89,12 @@ def figures() -> list[Row]:
         told: list[tuple[str, str, str]] = []
         with httpx.Client(base_url=page, headers=headers, timeout=60) as client:
             worst = []
-            times = sorted(_took(client, "/") for _ in range(ROUNDS))
+            times = sorted(took(client, "/") for _ in range(ROUNDS))
             what = f"first page while some hundred destructions have no certificate, median of {ROUNDS}"
             told.append((what, f"{statistics.median(times):.0f}", "ms"))
             _certify(engine, late=True)
             for what, address in PAGES.items():
-                times = sorted(_took(client, address.format(holding=holding)) for _ in range(ROUNDS))
+                times = sorted(took(client, address.format(holding=holding)) for _ in range(ROUNDS))
                 worst.append(times[-1])
                 told.append((f"{what}, median of {ROUNDS}", f"{statistics.median(times):.0f}", "ms"))
             told.append((f"slowest of all {ROUNDS * len(PAGES)} requests", f"{max(worst):.0f}", "ms"))
@@ -118,7 +118,7 @@ def main() -> None:
     print(OUT.read_text(encoding="utf-8"))
 
 
-def _took(client: httpx.Client, address: str) -> float:
+def took(client: httpx.Client, address: str) -> float:
     """Milliseconds until the last byte."""
     began = time.perf_counter()
     client.get(address).raise_for_status()
@@ -137,7 +137,7 @@ def _served() -> Iterator[tuple[str, dict[str, str], str, Engine]]:
         Register.open(addresses.register_url)
         engine = create_engine(addresses.register_url)
         holding = _fill(engine)
-        _serve(home)
+        serve(home)
         body = {"username": "governance", "password": addresses.users["governance"]}
         token = httpx.post(f"{addresses.ui_url}/auth/token", json=body, timeout=60).json()["access_token"]
         yield f"{addresses.ui_url}/retention", {"Authorization": f"Bearer {token}"}, holding, engine
@@ -149,7 +149,7 @@ def _served() -> Iterator[tuple[str, dict[str, str], str, Engine]]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _serve(home: Path) -> None:
+def serve(home: Path) -> None:
     """Airflow's database, roles and API server: the page needs no scheduler, which would be measured with it."""
     from linkage.settings import REPOSITORY
     from linkage.stack import airflow, ports
