@@ -43,7 +43,9 @@ def listing(register: Register | None = None) -> list[HeldDelivery]:
     """Every held delivery that is still kept, the earliest first."""
     register = register or Register.open()
     said = _words()
-    return [_told(register, one, said) for one in register.find(policy.own_store(), "quarantine") if _reason(one) in _HELD]
+    return [
+        _told(register, one, said) for one in register.find(policy.own_store(), "quarantine") if _reason(one) in _HELD
+    ]
 
 
 def decide(holding_id: str, word: Word, by: str) -> HeldDelivery:
