@@ -225,7 +225,10 @@ def _delivery(at: datetime, facts: dict[str, Any]) -> Delivery:
         accepted=facts["accepted"],
         set_aside=facts["quarantined"],
         before=facts["before"],
-        faults=tuple(Fault(column, code, rows, sentence(code)) for column, code, rows in facts["faults"]),
+        faults=tuple(
+            Fault(column, code, rows, sentence(code))
+            for column, code, rows in sorted(facts["faults"], key=lambda one: (-one[2], one))
+        ),
         flags=tuple(
             Fault(code.removesuffix("_invalid"), code, rows, sentence(code)) for code, rows in facts["flags"].items()
         ),

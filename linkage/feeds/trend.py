@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 240, 48
 SHOWN = 24
-_STEP = WIDTH // SHOWN
+_WIDEST = WIDTH // 12  # few deliveries are few bars, not broad ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +26,19 @@ class Trend:
 
     bars: tuple[Bar, ...]
     said: str
+    bar: int = 0
     width: int = WIDTH
     height: int = HEIGHT
-    bar: int = _STEP - 2
 
 
 def trend(told: Sequence[tuple[int, int, str]]) -> Trend:
     """The course of deliveries, oldest first, each (rows accepted, rows set aside, outcome)."""
     shown = told[-SHOWN:]
+    step = min(_WIDEST, WIDTH // max(1, len(shown)))
     most = max((accepted + aside for accepted, aside, _ in shown), default=0) or 1
     bars = tuple(
         Bar(
-            number * _STEP,
+            number * step,
             round(HEIGHT * accepted / most, 1),
             # What was set aside would be too thin to see among thousands of rows.
             max(3.0, round(HEIGHT * aside / most, 1)) if aside and outcome == "accepted" else 0.0,
@@ -45,7 +46,7 @@ def trend(told: Sequence[tuple[int, int, str]]) -> Trend:
         )
         for number, (accepted, aside, outcome) in enumerate(shown)
     )
-    return Trend(bars, _said(shown))
+    return Trend(bars, _said(shown), step - 2)
 
 
 def _said(shown: Sequence[tuple[int, int, str]]) -> str:

@@ -423,6 +423,35 @@ def _(f: FamilyCase) -> None:
     )
 
 
+STRANGERS = (("Thaddeus", "Ochterlony", "M"), ("Perpetua", "Quillonbrax", "F"), ("Ignatius", "Featherstonehaugh", "M"))
+
+
+@scenario("a house of many flats, written without the flat, makes nobody a neighbour's family", "", identified=False)
+def _(f: FamilyCase) -> None:
+    for number, (forename, surname, gender) in enumerate(STRANGERS):
+        f.rows.append(("health", f.row("health", "parent", need="mental_health", recorded_on=months_ago(1))))
+        f.rows[-1][1].update(
+            person_ref=f"H-{number}",
+            forename=forename,
+            surname=surname,
+            gender=gender,
+            date_of_birth=date(1961 + number, 2, 3),
+        )
+
+
+@scenario("a school that gives its own address for every pupil merges no pupil into the family", "", identified=False)
+def _(f: FamilyCase) -> None:
+    for term in TERMS:
+        attends(f, "child", term, 0)
+        for number, (forename, surname, gender) in enumerate(STRANGERS):
+            attends(f, "child", term, 0, permanent_exclusion=True)
+            f.rows[-1][1].update(person_ref=f"S-{number}", forename=forename, surname=surname, gender=gender)
+            f.rows[-1][1].update(date_of_birth=date(2009, 3, 1 + number))
+    for feed, row in f.rows:
+        if feed == "schools":
+            row.update(address="Riverside School, School Lane", postcode="CR0 3RL", upn=None)
+
+
 @scenario(
     "a lodger on the case record is not asked where he sleeps: the record says who is family",
     "health",
