@@ -15,7 +15,7 @@ from linkage.custody.models import Holding
 from linkage.custody.stores import landing
 from linkage.custody.stores.landing import Delivered
 from linkage.custody.vault import Vault
-from linkage.errors import Misuse
+from linkage.errors import CheckFailed, Misuse
 from linkage.feeds import FEEDS, answer, held, loading, quality
 from linkage.feeds.check import CheckedDelivery, check_delivery
 from linkage.feeds.drift import Previous, mix
@@ -172,4 +172,9 @@ def _previous(vault: Vault, feed: str) -> Previous | None:
     earlier = current(vault, feed)
     if earlier is None or earlier.rows is None:
         return None
-    return Previous(earlier.rows, mix(vault.read_frame(earlier.id), loading.load(feed)))
+    try:
+        rows = vault.read_frame(earlier.id)
+    except CheckFailed:
+        # Objects of it are missing, which the reconciliation reports (D14); the next delivery is not to blame.
+        return Previous(earlier.rows)
+    return Previous(earlier.rows, mix(rows, loading.load(feed)))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from linkage import clock, settings
+from linkage.custody.stores import objects
 from linkage.custody.vault import Vault
 from linkage.feeds import receipt
 from linkage.sandbox.bad_deliveries import BadDelivery, bad_deliveries
@@ -97,6 +98,21 @@ def test_the_same_file_twice_changes_nothing(good: dict[str, Delivery]) -> None:
     (again,) = receipt.receive("health", DAY)
     assert again.outcome == "already_received"
     assert again.holding == first.holding
+
+
+def test_a_delivery_in_force_that_cannot_be_read_does_not_stop_the_next(good: dict[str, Delivery]) -> None:
+    """D14: that its objects are missing is an incident of the reconciliation, and no fault of the next delivery."""
+    wednesday, friday = date(2022, 10, 5), date(2022, 10, 7)
+    clock.set_simulated(clock.at(friday, 9))
+    seed = make_population(24, 30, wednesday)
+    land("referrals", partner_deliveries(seed, wednesday)["referrals"])
+    (first,) = receipt.receive("referrals", friday)
+    vault = Vault("authority")
+    lost = vault.require_held(str(first.holding))
+    objects.client("authority").purge(lost.bucket, lost.prefix)
+    land("referrals", partner_deliveries(seed, friday)["referrals"])
+    (second,) = receipt.receive("referrals", friday)
+    assert second.outcome == "accepted"
 
 
 def test_a_later_delivery_supersedes_the_earlier(people: Population, good: dict[str, Delivery]) -> None:
