@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _Out = Annotated[Path, typer.Option(help="Where the links go: left_id, right_id, weight, probability (CSV or Parquet)")]
 _Report = Annotated[Path | None, typer.Option(help="Folder for the quality report (page, plots, JSON): counts only")]
+_Engine = Annotated[Literal["polars", "spark"], typer.Option(help="What joins: polars, on this machine's processors")]
 _Authority = Annotated[str | None, typer.Option(help="Column of the left file to report match rates by")]
 
 
@@ -24,6 +25,7 @@ def link(
     out: _Out,
     report: _Report = None,
     authority: _Authority = None,
+    engine: _Engine = "polars",
 ) -> None:
     """Link two files of people: tokenise both under a throwaway key and match on tokens only."""
     from linkage.identifiers import tables
@@ -33,6 +35,7 @@ def link(
     from linkage.matching.progress import Stages
     from linkage.tokens.keys import LinkageKey
 
+    _require_engine(engine)
     tables.require_writable(out)
     with Stages() as stages:
         stages.begin(f"Reading and standardising {left.name} and {right.name}")
@@ -57,12 +60,14 @@ def match(
     out: _Out,
     many_to_one: Annotated[bool, typer.Option(help="Let several cohort records be one register record")] = False,
     report: _Report = None,
+    engine: _Engine = "polars",
 ) -> None:
     """Match two token files."""
     from linkage.identifiers import tables
     from linkage.matching.match import match as match_tokens
     from linkage.matching.progress import Stages
 
+    _require_engine(engine)
     tables.require_writable(out)
     with Stages() as stages:
         stages.begin(f"Reading {cohort.name} and {register.name}")
@@ -71,6 +76,17 @@ def match(
         stages.begin(f"Writing {out.name}")
         _deliver(result, out, report, asked)
         stages.done(result)
+
+
+def _require_engine(engine: str) -> None:
+    """Raises Misuse, with the way forward, for an engine that this version does not have."""
+    from linkage.errors import Misuse
+
+    if engine != "polars":
+        raise Misuse(
+            f"no engine {engine} in this version: leave --engine out. Polars links files of millions on one machine "
+            "(docs/benchmarks/linkage_scale.md)"
+        )
 
 
 def _deliver(

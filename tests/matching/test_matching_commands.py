@@ -114,6 +114,22 @@ def test_a_missing_file_is_named(files):
         run("link", files / "nowhere.csv", files / "right.csv", "--out", files / "pairs.csv")
 
 
+@pytest.mark.parametrize("command", ["link", "match"])
+def test_an_engine_that_is_not_there_is_refused_before_the_work_with_the_way_forward(files, command):
+    with pytest.raises(Misuse, match="no engine spark in this version: leave --engine out") as refusal:
+        run(command, files / "left.csv", files / "right.csv", "--out", files / "pairs.csv", "--engine", "spark")
+    assert refusal.value.exit_code == 2
+    assert not (files / "pairs.csv").exists()
+
+
+def test_the_default_engine_may_be_named_and_an_unknown_one_is_a_wrong_call(files):
+    named = ["link", str(files / "left.csv"), str(files / "right.csv"), "--out", str(files / "pairs.csv"), "--engine"]
+    run(*named, "polars")
+    wrong = CliRunner().invoke(app, [*named, "abacus"])
+    assert wrong.exit_code == 2
+    assert "polars" in wrong.output and "spark" in wrong.output
+
+
 def test_two_token_files_are_matched(files):
     key = LinkageKey.throwaway()
     for side in ("left", "right"):
