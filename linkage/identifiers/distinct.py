@@ -44,19 +44,29 @@ def distinct(column: pl.Series, derive: Callable[[pl.Series], pl.DataFrame], by:
 
     A text for which the columns `by` are null throughout is no value.
     """
-    groups = (
-        column.to_frame("text")
-        .lazy()
-        .with_row_index("row")
-        .filter(pl.col("text").is_not_null())
-        .group_by("text")
-        .agg("row")
-        .collect()
-    )
-    table = derive(groups["text"])
-    number = np.arange(len(table), dtype=np.int32)
-    number[table.select(pl.all_horizontal(pl.col(by).is_null())).to_series().to_numpy()] = NOTHING
+    rows = column.is_not_null().arg_true().to_numpy()
+    texts, number = _numbered(column.drop_nulls())
+    table = derive(texts)
+    names = np.arange(len(table), dtype=np.int32)
+    names[table.select(pl.all_horizontal(pl.col(by).is_null())).to_series().to_numpy()] = NOTHING
     place = np.full(len(column), NOTHING, dtype=np.int32)
-    rows = groups["row"]
-    place[rows.explode(empty_as_null=False).to_numpy()] = np.repeat(number, rows.list.len().to_numpy())
+    place[rows] = names[number]
     return Distinct(table, place)
+
+
+def _numbered(texts: pl.Series) -> tuple[pl.Series, NDArray[np.int64]]:
+    """The distinct texts, and for each text the place of its own among them."""
+    hashes = texts.hash(seed=0).to_numpy()
+    order = np.argsort(hashes)
+    begins = np.append(True, hashes[order[1:]] != hashes[order[:-1]])[: len(order)]
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = np.cumsum(begins) - 1
+    distinct = texts.gather(order[begins])
+    if (distinct.gather(number) == texts).all():
+        return distinct, number
+    # Two texts of one hash, which somebody made on purpose.
+    distinct = texts.unique()
+    places = pl.DataFrame({"text": distinct, "place": np.arange(len(distinct))})
+    return distinct, texts.to_frame("text").join(places, on="text", how="left", maintain_order="left")[
+        "place"
+    ].to_numpy()

@@ -62,14 +62,22 @@ def flat(words: pl.Expr) -> pl.Expr:
     return words.str.extract(_FLAT, 1)
 
 
+def without_flat(words: pl.Expr) -> pl.Expr:
+    """The words with the first flat named taken out."""
+    return words.str.replace(_FLAT, " ")
+
+
 def house_number(words: pl.Expr) -> pl.Expr:
-    """The first number that is not the flat's."""
-    return words.str.replace(_FLAT, " ").str.extract(r"\b([0-9]+[A-Z]?)\b", 1)
+    """The first number of words without a flat."""
+    return words.str.extract(r"\b([0-9]+[A-Z]?)\b", 1)
 
 
 def street(words: pl.Expr) -> pl.Expr:
-    """The street's words up to and with its type (ROAD, CLOSE, ...), after any number; null when no type is named."""
-    return words.str.replace(_FLAT, " ").str.extract(rf"(?:^|[0-9][A-Z]?\b\s*)([A-Z][A-Z ]*?\b(?:{_FULL_TYPES}))\b", 1)
+    """The street's words up to and with its type (ROAD, CLOSE, ...), after any number; null when no type is named.
+
+    Of words without a flat.
+    """
+    return words.str.extract(rf"(?:^|[0-9][A-Z]?\b\s*)([A-Z][A-Z ]*?\b(?:{_FULL_TYPES}))\b", 1)
 
 
 def postcode(text: pl.Expr) -> pl.Expr:

@@ -172,11 +172,15 @@ def _gender(texts: pl.Series) -> pl.DataFrame:
 
 
 def _address(texts: pl.Series) -> pl.DataFrame:
-    words = pl.col("address")
-    told = places.address_words(names.folded(texts)).to_frame()
-    return told.select(
-        house_number=places.house_number(words), flat=places.flat(words), street=places.street(words), address=words
+    words, rest = pl.col("address"), pl.col("_rest")
+    told = (
+        places.address_words(names.folded(texts))
+        .to_frame()
+        .with_columns(flat=places.flat(words))
+        # Few addresses name a flat, and replacing is dear.
+        .with_columns(_rest=pl.when(pl.col("flat").is_null()).then(words).otherwise(places.without_flat(words)))
     )
+    return told.select(house_number=places.house_number(rest), flat="flat", street=places.street(rest), address=words)
 
 
 def _postcode(texts: pl.Series) -> pl.DataFrame:

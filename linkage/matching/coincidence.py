@@ -47,7 +47,7 @@ def exact_pairs(sides: tuple[Side, Side], rules: Rules, one: Component) -> tuple
 def pairs_sharing(side: Side, key: int) -> tuple[float, float]:
     """Pairs of people of a file who share a token of a match-key, and how many people have one."""
     relation = side.relation(key)
-    people = relation.held["people"].to_numpy().astype(np.float64)
+    people = relation.held.astype(np.float64)
     return float((people * (people - 1)).sum()) / 2, float(relation.has.sum())
 
 
@@ -97,7 +97,8 @@ def _neighbours(side: Side, key: int, size: int) -> tuple[People, People]:
     """Up to `size` pairs of people next to each other among those who share a token."""
     at, token = side.relation(key).spread(np.arange(len(side.ids), dtype=np.int64))
     drawn = _drawn(side)
-    order = np.lexsort((drawn[at], token))
+    order = np.argsort(drawn[at])
+    order = order[np.argsort(token[order], kind="stable")]
     at, token = at[order], token[order]
     follows = np.flatnonzero(token[1:] == token[:-1])
     if len(follows) > size:

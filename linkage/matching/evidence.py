@@ -54,7 +54,8 @@ def evidence(
         both[settled] |= bit
         if key.parts[0].component != "names":
             agree[settled] |= bit
-        open_pairs = np.flatnonzero(~settled if thorough else ~settled & _worth(number, agree, both, rules))
+        wanted = ~settled & _given(left, right, number, both, rules)
+        open_pairs = np.flatnonzero(wanted if thorough else wanted & _worth(number, agree, both, rules))
         if not len(open_pairs):
             continue
         # Nobody else's tokens are needed, so nobody else's are made.
@@ -107,6 +108,16 @@ def _better(rules: Rules, number: int) -> np.uint64:
         better = ["surname.exact"]
     places = [rules.names.index(name) for name in map(field_key, better) if name in rules.names]
     return np.uint64(sum(1 << place for place in places))
+
+
+def _given(left: Side, right: Side, number: int, both: Masks, rules: Rules) -> Flags:
+    """Pairs of which both have what the match-key is made of: who lacks the exact value has none that is near it."""
+    part, kind = rules.match_keys[number].parts[0], rules.match_keys[number].kind
+    name = field_key(f"{part.component}.exact")
+    exact = rules.names.index(name) if kind == "field" and part.level == "near" and name in rules.names else None
+    if exact is None or not (left.holds(exact) and right.holds(exact)):
+        return np.ones(len(both), dtype=np.bool_)
+    return np.asarray((both & (np.uint64(1) << np.uint64(exact))) != 0)
 
 
 def _worth(number: int, agree: Masks, both: Masks, rules: Rules) -> Flags:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from linkage.matching.evidence import Flags, Patterns
+from linkage.matching.joins import Tokens, grouped
 from linkage.matching.levels import Comparison
-from linkage.matching.sides import Side, Tokens, mixed
+from linkage.matching.sides import Side, mixed
 from linkage.tokens.rules import Rules, field_key
 
 _EXCESS = 3.0  # standard deviations
@@ -112,7 +112,7 @@ def _homes(side: Side, place: str, rules: Rules) -> _Homes | None:
 
 def _sharing(tokens: Tokens) -> float:
     """Pairs of entries that are the same token."""
-    held = pl.Series(tokens).value_counts()["count"].cast(pl.Float64)
+    held = np.diff(grouped(tokens)[1]).astype(np.float64)
     return float((held * (held - 1)).sum()) / 2
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from linkage.matching.at_once import at_once
-from linkage.matching.sides import People, Side, Tokens, mixed
+from linkage.matching.joins import Runs, Tokens, across, met, rarest, runs
+from linkage.matching.sides import People, Side, mixed
 from linkage.tokens.rules import Join, Rules
 
 
@@ -25,28 +25,52 @@ class Pairs:
 def candidates(left: Side, right: Side, rules: Rules, *, many_to_one: bool = False) -> Pairs:
     """Pairs that agree on all match-keys of some block (policy/linkage.toml), or on one compound token.
 
-    People whom a settling block pairs with each other and with nobody else are not proposed again. A token (or
+    People whom a settling block pairs with each other and with nobody else still open are not proposed again. A token (or
     combination) that more than `candidate_cap` people hold on either side proposes nothing, and a block proposes only
     its rarest ones, up to `pairs_per_person`, so that the number of pairs grows with the number of people and not
     with its square. What proposes nothing still counts as evidence.
     """
-    everybody = _Some(left, None), _Some(right, None)
-    sure = [_surely(*everybody, keys, many_to_one=many_to_one) for keys in _blocks(rules.settling, left, right, rules)]
-    settled = _unrivalled(pl.concat(sure), many_to_one=many_to_one) if sure else _EMPTY
-    unsettled = (
-        _Some(left, _open(len(left.ids), settled["left"])),
-        _Some(right, None if many_to_one else _open(len(right.ids), settled["right"])),
-    )
+    settled = _settled(left, right, rules, many_to_one=many_to_one)
+    unsettled = _Some(left, settled.open_left), _Some(right, None if many_to_one else settled.open_right)
     compound = tuple((key.name,) for key in rules.of_kind("compound"))
     proposed = [
         _joined(*unsettled, keys, rules.join) for keys in _blocks((*compound, *rules.blocks), left, right, rules)
     ]
-    others = pl.concat(proposed).unique().sort("left", "right") if proposed else _EMPTY
-    pairs = pl.concat([settled.sort("left", "right"), others])
-    return Pairs(pairs["left"].to_numpy(), pairs["right"].to_numpy(), len(settled))
+    others = _different(np.concatenate([_NONE, *proposed]))
+    people, partners = np.divmod(np.concatenate([settled.pairs, others]), _width(right))
+    return Pairs(people, partners, len(settled.pairs))
 
 
-_EMPTY = pl.DataFrame(schema={"left": pl.Int64, "right": pl.Int64})
+_NONE: People = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """Pairs of which neither person has a rival, in order, as one number each; and who is still open."""
+
+    pairs: People
+    open_left: People
+    open_right: People
+
+
+def _settled(left: Side, right: Side, rules: Rules, *, many_to_one: bool) -> _Settled:
+    """The surest block first; each of the next looks at the people that are still open."""
+    width = _width(right)
+    open_left, open_right = (np.arange(len(side.ids), dtype=np.int64) for side in (left, right))
+    found = [_NONE]
+    for keys in _blocks(rules.settling, left, right, rules):
+        pairs = _surely(_Some(left, open_left), _Some(right, open_right), keys, many_to_one=many_to_one)
+        people, partners = np.divmod(_unrivalled(pairs, width, many_to_one=many_to_one), width)
+        found.append(people * width + partners)
+        open_left = _without(open_left, people, len(left.ids))
+        if not many_to_one:
+            open_right = _without(open_right, partners, len(right.ids))
+    return _Settled(np.sort(np.concatenate(found)), open_left, open_right)
+
+
+def _width(right: Side) -> int:
+    """A pair of row numbers as one number: left times this plus right."""
+    return max(1, len(right.ids))
 
 
 def _blocks(blocks: tuple[tuple[str, ...], ...], left: Side, right: Side, rules: Rules) -> Iterator[tuple[int, ...]]:
@@ -70,10 +94,14 @@ class _Some:
         """How many."""
         return len(self._side.ids) if self._people is None else len(self._people)
 
-    def held(self, keys: tuple[int, ...]) -> pl.DataFrame:
-        """The combined tokens of a block: person, token. Blocks that begin alike share the work."""
-        rows, token = self._combined(keys)
-        return pl.DataFrame({"person": rows, "token": token})
+    @property
+    def width(self) -> int:
+        """By which a pair with one of them on the right becomes one number."""
+        return _width(self._side)
+
+    def held(self, keys: tuple[int, ...]) -> Runs:
+        """The combined tokens of a block and who holds them. Blocks that begin alike share the work."""
+        return runs(*self._combined(keys))
 
     def _combined(self, keys: tuple[int, ...]) -> tuple[People, Tokens]:
         if not keys:
@@ -87,43 +115,42 @@ class _Some:
         return rows[at], mixed(token[at], one)
 
 
-def _surely(left: _Some, right: _Some, keys: tuple[int, ...], *, many_to_one: bool) -> pl.DataFrame:
-    """Pairs (left, right) that agree on all the match-keys, which nobody else in either file does."""
+def _surely(left: _Some, right: _Some, keys: tuple[int, ...], *, many_to_one: bool) -> People:
+    """Pairs that agree on all the match-keys, which nobody else among these people does."""
     one, other = at_once(lambda: left.held(keys), lambda: right.held(keys))
-    other = other.unique("token", keep="none")
-    if not many_to_one:
-        one = one.unique("token", keep="none")
-    return one.join(other, on="token", suffix="_right").select(left="person", right="person_right").unique()
+    one, other = one if many_to_one else one.once(), other.once()
+    return _numbered(*across(one, other, *met(one, other)), right)
 
 
-def _joined(left: _Some, right: _Some, keys: tuple[int, ...], join: Join) -> pl.DataFrame:
-    """Pairs (left, right) that agree on all the match-keys, the rarest combinations first, as many as `join` allows."""
+def _joined(left: _Some, right: _Some, keys: tuple[int, ...], join: Join) -> People:
+    """Pairs that agree on all the match-keys, the rarest combinations first, as many as `join` allows."""
     one, other = at_once(lambda: left.held(keys), lambda: right.held(keys))
     most = max(join.least_pairs, join.pairs_per_person * min(left.people, right.people))
-    counts = one.group_by("token").len("here").join(other.group_by("token").len("there"), on="token")
-    # Equally common ones stand or fall together, so that the order of rows changes nothing.
-    rarest = (
-        counts.filter(pl.max_horizontal("here", "there") <= join.candidate_cap)
-        .group_by(pairs=pl.col("here").cast(pl.Int64) * pl.col("there"))
-        .agg("token")
-        .sort("pairs")
-        .filter((pl.col("pairs") * pl.col("token").list.len()).cum_sum() <= most)
-        .explode("token", empty_as_null=False)
-        .select("token")
-    )
-    joined = one.join(rarest, on="token").join(other, on="token", suffix="_right")
-    return joined.select(left="person", right="person_right").unique()
+    return _numbered(*across(one, other, *rarest(one, other, *met(one, other), join, most)), right)
 
 
-def _unrivalled(pairs: pl.DataFrame, *, many_to_one: bool) -> pl.DataFrame:
+def _numbered(people: People, partners: People, right: _Some) -> People:
+    """Pairs as one number each, every pair once."""
+    return _different(people * right.width + partners)
+
+
+def _different(pairs: People) -> People:
+    """Each pair once, in order."""
+    ranked = np.sort(pairs)
+    return np.asarray(ranked[np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)]])
+
+
+def _unrivalled(pairs: People, width: int, *, many_to_one: bool) -> People:
     """The pairs whose two people are in no other pair. With `many_to_one`, of the left person only."""
-    alone = [pl.len().over("left") == 1]
+    people, partners = np.divmod(pairs, width)
+    alone = np.bincount(people)[people] == 1
     if not many_to_one:
-        alone.append(pl.len().over("right") == 1)
-    return pairs.unique().filter(alone)
+        alone &= np.bincount(partners)[partners] == 1
+    return np.asarray(pairs[alone])
 
 
-def _open(people: int, settled: pl.Series) -> People:
-    still = np.ones(people, dtype=np.bool_)
-    still[settled.to_numpy()] = False
+def _without(people: People, some: People, among: int) -> People:
+    still = np.zeros(among, dtype=np.bool_)
+    still[people] = True
+    still[some] = False
     return np.flatnonzero(still)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from linkage.errors import Misuse
 from linkage.identifiers.standardise import ByValue
+from linkage.matching.joins import Tokens, grouped
 from linkage.tokens.by_value import ValueTokens, value_tokens
 from linkage.tokens.keys import LinkageKey
 from linkage.tokens.rules import Rules
 
 People = NDArray[np.int64]  # row numbers of people
-Tokens = NDArray[np.uint64]
 _TOKEN_BYTES = 16
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(31))
 
@@ -75,12 +75,17 @@ class Relation:
         return rows, np.repeat(first, count) + within
 
     @cached_property
-    def held(self) -> pl.DataFrame:
-        """Each token and how many people hold it: token, people."""
+    def bearers(self) -> NDArray[np.int64]:
+        """For each entry of `token`, how many people have the value it is of."""
         people = np.bincount(self.place[self.place >= 0], minlength=len(self.start) - 1)
-        count = np.diff(self.start)
-        frame = pl.DataFrame({"token": self.token, "people": np.repeat(people, count)})
-        return frame.group_by("token").agg(pl.col("people").sum().cast(pl.Int64)).filter(pl.col("people") > 0)
+        return np.repeat(people, np.diff(self.start))
+
+    @property
+    def held(self) -> NDArray[np.int64]:
+        """How many people hold each of the different tokens that somebody holds, in no order."""
+        order, start = grouped(self.token)
+        people = np.add.reduceat(self.bearers[order], start[:-1]) if len(order) else self.bearers
+        return people[people > 0]
 
 
 class Side(Protocol):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from linkage.matching.coincidence import Floats, chances
 from linkage.matching.evidence import Flags, Patterns, occurring
+from linkage.matching.joins import grouped
 from linkage.matching.levels import Comparison, Levels
 from linkage.matching.pairs import Pairs
 from linkage.matching.sides import People, Side, mixed
@@ -163,9 +164,11 @@ def _rarest_shared(sides: tuple[Side, Side], key: int, lefts: People, rights: Pe
     left, right = (
         side.relation(key, occurring(who, len(side.ids))) for side, who in zip(sides, (lefts, rights), strict=True)
     )
-    held = left.held.vstack(right.held).group_by("token").sum()
-    holders = pl.DataFrame({"token": left.token}).join(held, on="token", how="left", maintain_order="left")["people"]
-    share = holders.fill_null(1).to_numpy() / float(left.has.sum() + right.has.sum())
+    order, start = grouped(np.concatenate([left.token, right.token]))
+    held = np.add.reduceat(np.concatenate([left.bearers, right.bearers])[order], start[:-1])
+    holders = np.empty(len(order))
+    holders[order] = np.repeat(held, np.diff(start))
+    share = np.maximum(holders[: len(left.token)], 1.0) / float(left.has.sum() + right.has.sum())
     if left.single and right.single:
         return np.asarray(share[left.start[left.place[lefts]]])
     told = np.ones(len(lefts))

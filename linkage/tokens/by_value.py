@@ -78,5 +78,5 @@ def _prefixes(texts: pl.Series, key: LinkageKey, match_key: MatchKey, version: i
     """The first 64 bits of each text's token."""
     if texts.is_empty():
         return np.zeros(0, dtype=np.uint64)
-    whole = hashed(texts, key, match_key.kind, match_key.name, version)
-    return whole.bin.head(8).bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()
+    first = hashed(texts, key, match_key.kind, match_key.name, version, size=8)
+    return first.bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()

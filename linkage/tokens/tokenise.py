@@ -130,23 +130,23 @@ def _tokens(text: pl.Series, one: MatchKey, key: LinkageKey, version: int) -> pl
     return text.to_frame("text").join(told, on="text", how="left", maintain_order="left")["person_token"]
 
 
-def hashed(text: pl.Series, key: LinkageKey, kind: Kind, name: str, version: int) -> pl.Series:
-    """The tokens of texts without nulls under a match-key's own key: person_token (Binary, TOKEN_BYTES bytes)."""
+def hashed(text: pl.Series, key: LinkageKey, kind: Kind, name: str, version: int, size: int = TOKEN_BYTES) -> pl.Series:
+    """The tokens of texts without nulls under a match-key's own key: person_token (Binary), the first `size` bytes."""
     # The key is in the expression: it is never bound to a name, printed or kept.
     keyed = cast(Any, pl.col("text")).chash.hmac_sha256(key=key.match_key(kind, name, version))
-    return _first_bytes(text.to_frame("text").select(keyed).to_series())
+    return _first_bytes(text.to_frame("text").select(keyed).to_series(), size)
 
 
-def _first_bytes(hexadecimal: pl.Series) -> pl.Series:
-    """The first TOKEN_BYTES bytes of texts without nulls: one pass over the letters, three times faster than `decode`."""
+def _first_bytes(hexadecimal: pl.Series, size: int) -> pl.Series:
+    """The first `size` bytes of texts without nulls: one pass over the letters, three times faster than `decode`."""
     import pyarrow as pa
 
     if hexadecimal.is_empty():
         return pl.Series("person_token", [], dtype=pl.Binary)
-    letters = hexadecimal.str.head(2 * TOKEN_BYTES).to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[2]
-    size = len(hexadecimal)
-    told = binascii.unhexlify(memoryview(letters)[: 2 * TOKEN_BYTES * size])
-    cut = pa.Array.from_buffers(pa.binary(TOKEN_BYTES), size, [None, pa.py_buffer(told)])
+    letters = hexadecimal.str.head(2 * size).to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[2]
+    rows = len(hexadecimal)
+    told = binascii.unhexlify(memoryview(letters)[: 2 * size * rows])
+    cut = pa.Array.from_buffers(pa.binary(size), rows, [None, pa.py_buffer(told)])
     return pl.Series("person_token", cut, dtype=pl.Binary)
 
 

@@ -1,0 +1,40 @@
+"""A column by its distinct values holds what the rows hold, however texts and their hashes fall."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from linkage.identifiers.distinct import distinct
+
+
+def capitals(texts: pl.Series) -> pl.DataFrame:
+    return texts.str.to_uppercase().replace("", None).to_frame("told")
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(st.none(), st.text("abß", max_size=2))))
+def test_each_row_gets_what_is_made_of_its_text(rows):
+    column = pl.Series("text", rows, dtype=pl.String)
+    assert distinct(column, capitals, ("told",)).rows()["told"].to_list() == capitals(column)["told"].to_list()
+
+
+def test_each_distinct_text_is_worked_on_once():
+    seen: list[str] = []
+
+    def watched(texts: pl.Series) -> pl.DataFrame:
+        seen.extend(texts)
+        return capitals(texts)
+
+    distinct(pl.Series(["Ann", "Bob", None, "Ann", "Bob", "Ann"]), watched, ("told",))
+    assert sorted(seen) == ["Ann", "Bob"]
+
+
+def test_two_texts_of_one_hash_stay_two(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pl.Series, "hash", lambda texts, **_: texts.str.len_bytes().cast(pl.UInt64))
+    rows = ["Ann", "Bob", "Jo", None, "Bob", "Ann"]
+    assert distinct(pl.Series(rows), capitals, ("told",)).rows()["told"].to_list() == [
+        "ANN", "BOB", "JO", None, "BOB", "ANN",
+    ]  # fmt: skip
