@@ -34,6 +34,8 @@ def tally(
     """
     left, right = (len(side.ids) for side in sides)
     right_links, true_pairs = float(links["probability"].sum()), weighed.model.true_pairs
+    # The model's count knows nothing of how rare a pair's names are, each pair's own probability does: the larger counts.
+    compared = max(true_pairs, float(weighed.probability.sum()))
     rows = _by_match_key(sides, patterns, links, rules)
     return {
         "left_people": left,
@@ -45,7 +47,7 @@ def tally(
         "match_rate": len(links) / left if left else 0.0,
         "expected_true_pairs": round(true_pairs, 1),
         "estimated_precision": right_links / len(links) if len(links) else None,
-        "estimated_recall": min(1.0, right_links / true_pairs) if true_pairs else None,
+        "estimated_recall": right_links / compared if compared else None,
         "lowest_accepted_probability": links["probability"].min(),
         "probability_histogram": _histogram(weighed.probability, links["probability"].to_numpy(), np.array(_EDGES)),
         "histogram": _histogram(weighed.bits, links["bits"].to_numpy(), _BINS),

@@ -20,6 +20,8 @@ Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 NAMES: Final = ("forename", "surname")
+# Both together as well: forenames and surnames of one origin go together, so the likeliest two are not the likeliest pair.
+_GUESSED: Final = (*NAMES, "whole")
 _COMMONEST = 1000  # names an attacker considers: the rest are too rare to be a good guess
 _MOST_SHARED = 20  # people behind a token up to which two of them are compared in pairs
 _UNSEEN = 0.5  # weight of a trait never seen with a name, in people
@@ -38,7 +40,8 @@ class Known:
 class Attack:
     """Shares of the attacked people (0 to 1): named whole, per match-key and by all that can be seen together.
 
-    `chance` is what calling everybody by the commonest forename and surname gets, without any token.
+    `chance` is what calling everybody by the commonest name gets (the commonest forename with the commonest surname, or
+    the commonest two together), without any token.
     """
 
     people: int
@@ -52,34 +55,44 @@ def attack(tokens: pl.DataFrame, truth: pl.DataFrame, known: Known) -> Attack:
 
     A person is named when forename and surname are both right. Frames without people give zeros.
     """
-    people = (
+    people = _whole(
         tokens.select("record_id").unique().join(truth.select("record_id", *NAMES), on="record_id").sort("record_id")
     )
     if people.is_empty() or known.names.is_empty():
         return Attack(people.height, {}, 0.0, 0.0)
-    right = {name: _Right(people, name) for name in NAMES}
+    names = _whole(known.names)
+    right = {name: _Right(people, name) for name in _GUESSED}
     blind = [
-        right[name](known.names[name].drop_nulls().mode().sort().head(1).new_from_index(0, people.height))
-        for name in NAMES
+        right[name](names[name].drop_nulls().mode().sort().head(1).new_from_index(0, people.height))
+        for name in _GUESSED
     ]
     by_key: dict[str, float] = {}
-    guesses: dict[str, list[Flags]] = {name: [] for name in NAMES}
-    ours, theirs = _seen(tokens, people), _seen(known.tokens, known.names)
+    guesses: dict[str, list[Flags]] = {name: [] for name in _GUESSED}
+    ours, theirs = _seen(tokens, people), _seen(known.tokens, names)
     both = {name: (ours[name], theirs[name]) for name in sorted(set(ours) & set(theirs))}
     for match_key, (mine, listed) in both.items():
-        ranked = _by_rank(mine, listed, people.height, known.names)
-        patterned = _by_pattern([(mine, listed)], known.names)
-        found = [[right[name](told[name]) for name in NAMES] for told in (ranked, patterned)]
-        by_key[match_key] = max(float((forename & surname).mean()) for forename, surname in found)
-        for place, name in enumerate(NAMES):
+        ranked = _by_rank(mine, listed, people.height, names)
+        patterned = _by_pattern([(mine, listed)], names)
+        found = [[right[name](told[name]) for name in _GUESSED] for told in (ranked, patterned)]
+        by_key[match_key] = max(_named(*one) for one in found)
+        for place, name in enumerate(_GUESSED):
             guesses[name] += [one[place] for one in found]
-    together = _by_pattern(list(both.values()), known.names)
-    for place, name in enumerate(NAMES):
+    together = _by_pattern(list(both.values()), names)
+    for place, name in enumerate(_GUESSED):
         guesses[name] += [right[name](together[name]), blind[place]]
     # Of all ways to guess each name, the pair that turned out best: an attacker would not know which that is.
-    forenames, surnames = (np.array(guesses[name], dtype=np.float64) for name in NAMES)
-    best = float((forenames @ surnames.T).max() / people.height)
-    return Attack(people.height, by_key, best, float((blind[0] & blind[1]).mean()))
+    forenames, surnames, whole = (np.array(guesses[name], dtype=np.float64) for name in _GUESSED)
+    best = max((forenames @ surnames.T).max(), whole.sum(axis=1).max()) / people.height
+    return Attack(people.height, by_key, float(best), _named(*blind))
+
+
+def _whole(names: pl.DataFrame) -> pl.DataFrame:
+    return names.with_columns(whole=pl.concat_str(*NAMES, separator=" "))
+
+
+def _named(forename: Flags, surname: Flags, whole: Flags) -> float:
+    """The share of people named whole, by two guesses or by one of both names, whichever got more."""
+    return max(float((forename & surname).mean()), float(whole.mean()))
 
 
 class _Right:
@@ -145,7 +158,7 @@ def _by_pattern(both: list[tuple[_Seen, _Seen]], names: pl.DataFrame) -> dict[st
     """The likeliest name of each person by naive Bayes over the traits of match-keys."""
     distinct, place = np.unique(np.column_stack([mine.traits for mine, _ in both]), axis=0, return_inverse=True)
     listed = [theirs.traits for _, theirs in both]
-    return {name: _likeliest(distinct, listed, names[name]).gather(place.reshape(-1)) for name in NAMES}
+    return {name: _likeliest(distinct, listed, names[name]).gather(place.reshape(-1)) for name in _GUESSED}
 
 
 def _likeliest(patterns: Numbers, traits: list[Numbers], names: pl.Series) -> pl.Series:
@@ -181,14 +194,14 @@ def _by_rank(mine: _Seen, listed: _Seen, people: int, names: pl.DataFrame) -> di
     """Names by frequency: the commonest token is taken for the commonest token of the known people, and so on down."""
     theirs = _ranked(listed.common)
     told = (
-        theirs.with_columns(names[name].gather(theirs["person"]) for name in NAMES)
+        theirs.with_columns(names[name].gather(theirs["person"]) for name in _GUESSED)
         .group_by("rank")
-        .agg(pl.col(name).drop_nulls().mode().sort().first() for name in NAMES)
+        .agg(pl.col(name).drop_nulls().mode().sort().first() for name in _GUESSED)
     )
     guessed = _ranked(mine.common).group_by("person").agg(pl.col("rank").min()).join(told, on="rank", how="left")
     everybody = pl.DataFrame({"person": pl.int_range(people, dtype=pl.UInt32, eager=True)})
     placed = everybody.join(guessed, on="person", how="left", maintain_order="left")
-    return {name: placed[name] for name in NAMES}
+    return {name: placed[name] for name in _GUESSED}
 
 
 def _ranked(common: pl.DataFrame) -> pl.DataFrame:
