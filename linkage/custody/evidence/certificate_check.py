@@ -12,6 +12,7 @@ from linkage.custody import keys
 from linkage.custody.evidence import offline as evidence
 from linkage.errors import CheckFailed
 
+_FOREIGN = "this is not a signed certificate of destruction; `linkage certificate HOLDING --json` prints one to save"
 _SAME = ("holding", "store", "dataset_class", "programme")
 
 
@@ -47,9 +48,9 @@ def read(document: str) -> dict[str, Any]:
     try:
         told = json.loads(json.loads(document)["certificate"])
     except (ValueError, KeyError, TypeError):
-        raise CheckFailed("this is not a certificate of destruction") from None
+        raise CheckFailed(_FOREIGN) from None
     if not isinstance(told, dict):
-        raise CheckFailed("this is not a certificate of destruction")
+        raise CheckFailed(_FOREIGN)
     return told
 
 
