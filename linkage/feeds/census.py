@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, ParseError, tostring
 import polars as pl
 
 from linkage.feeds.contract import Contract, XmlShape
-from linkage.feeds.reading import BROKEN_SCHEMA, ROW_NO, TextFile, refuse, tidy
+from linkage.feeds.text_file import BROKEN_SCHEMA, ROW_NO, TextFile, refuse, tidy
 
 _DECLARED = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([A-Za-z0-9._-]+)")
 _SAFE_ENCODINGS = (b"utf-8", b"utf8", b"us-ascii", b"ascii")

@@ -8,12 +8,12 @@ from datetime import date
 import polars as pl
 
 from linkage.errors import CheckFailed
-from linkage.feeds import drift, loading, masks, quarantine, reading
+from linkage.feeds import drift, loading, masks, quarantine, reading, text_file
 from linkage.feeds.contract import Contract
 from linkage.feeds.drift import Previous
 from linkage.feeds.flags import count_flags
 from linkage.feeds.manifest import check_manifest
-from linkage.feeds.reading import ROW_NO, TextFile
+from linkage.feeds.text_file import ROW_NO, TextFile
 
 _LARGE = 16 * 2**20
 """Bytes of a file that take about as long to read as Great Expectations takes to import."""
@@ -152,7 +152,7 @@ def _gate(contract: Contract, frame: pl.DataFrame, as_of: date, found: pl.DataFr
 def _refused(
     contract: Contract, reason: str, where: str | None = None, delivered_on: date | None = None
 ) -> CheckedDelivery:
-    nothing = reading.empty(contract)
+    nothing = text_file.empty(contract)
     return CheckedDelivery(
         contract.feed,
         contract.id,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from linkage.feeds.reading import ROW_NO, without_blanks
+from linkage.feeds.text_file import ROW_NO, without_blanks
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch

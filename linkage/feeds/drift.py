@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from linkage.feeds.contract import Contract
-from linkage.feeds.reading import TextFile
+from linkage.feeds.text_file import TextFile
 
 Mix = Mapping[str, Mapping[str, float]]
 """Column → code → its share of the rows that have one."""

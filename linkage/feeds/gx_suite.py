@@ -24,7 +24,7 @@ from linkage.feeds.expectations import (
     row_expectations,
     sum_name,
 )
-from linkage.feeds.reading import ROW_NO
+from linkage.feeds.text_file import ROW_NO
 
 if TYPE_CHECKING:
     import pandas as pd

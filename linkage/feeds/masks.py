@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from linkage.feeds.contract import FLAGS, Column, Contract, Rule
-from linkage.feeds.reading import ROW_NO
+from linkage.feeds.text_file import ROW_NO
 from linkage.identifiers import validity
 
 DATE_SHAPE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from linkage.feeds.contract import Contract
-from linkage.feeds.reading import BROKEN_SCHEMA, ROW_NO, TextFile
+from linkage.feeds.text_file import BROKEN_SCHEMA, ROW_NO, TextFile
 
 
 def all_violations(text: TextFile, found: pl.DataFrame, contract: Contract) -> pl.DataFrame:

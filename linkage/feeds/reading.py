@@ -5,19 +5,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from dataclasses import dataclass
 
 import polars as pl
 
+from linkage.feeds import csv_rows
+from linkage.feeds.census import read_census
 from linkage.feeds.contract import Contract
+from linkage.feeds.text_file import BROKEN_SCHEMA, ROW_NO, TextFile, refuse
 
-ROW_NO = "row_no"
-BROKEN_SCHEMA: dict[str, pl.DataType] = {
-    ROW_NO: pl.Int32(),
-    "column": pl.String(),
-    "reason": pl.String(),
-    "raw": pl.String(),
-}
 _BOM = b"\xef\xbb\xbf"
 # First bytes of zip (and workbooks, which are zips), gzip, bzip2, xz, 7-Zip, zstd, RAR and old Office files. Nothing is
 # unpacked, so nothing can unpack itself into more than the limit.
@@ -36,24 +31,6 @@ _DECODED_AT_ONCE = 4 * 2**20
 _LONGEST_HEADER = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class TextFile:
-    """A delivery as text.
-
-    frame: row_no (Int32, 1 is the row below the header) and every contract column as String; empty is null.
-    broken: rows whose shape could not be read (row_no, column, reason, raw), which are not in `frame`.
-    refused: reason code when the whole file is refused; `where` then says which column, never a value.
-    records: rows as a manifest counts them; ends_whole: whether the last line ends with a line break.
-    """
-
-    frame: pl.DataFrame
-    broken: pl.DataFrame
-    records: int = 0
-    refused: str | None = None
-    where: str | None = None
-    ends_whole: bool = True
-
-
 def read(content: bytes, contract: Contract) -> TextFile:
     """The delivery as text, or refused. Pure; raises nothing for bad input."""
     refused = byte_fault(content, contract)
@@ -61,8 +38,6 @@ def read(content: bytes, contract: Contract) -> TextFile:
         return refuse(contract, refused)
     body = content.removeprefix(_BOM)
     if contract.format == "xml":
-        from linkage.feeds.census import read_census
-
         return read_census(body, contract)
     return _read_csv(body, contract)
 
@@ -93,32 +68,8 @@ def _utf8(content: bytes) -> bool:
     return True
 
 
-def refuse(contract: Contract, reason: str, where: str | None = None) -> TextFile:
-    """A refused file: empty frames of the right shape."""
-    return TextFile(empty(contract), pl.DataFrame(schema=BROKEN_SCHEMA), refused=reason, where=where)
-
-
-def empty(contract: Contract) -> pl.DataFrame:
-    """The text frame with no rows."""
-    return pl.DataFrame(schema={ROW_NO: pl.Int32()} | {name: pl.String() for name in contract.names})
-
-
-def tidy(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    """Row numbers and contract columns in contract order; text that is empty or only white space becomes null."""
-    return frame.select(pl.col(ROW_NO).cast(pl.Int32), *contract.names).with_columns(
-        without_blanks(pl.col(contract.names))
-    )
-
-
-def without_blanks(text: pl.Expr) -> pl.Expr:
-    """Text, but null where it is empty or only white space."""
-    return pl.when(text.str.strip_chars() != "").then(text)
-
-
 def _read_csv(body: bytes, contract: Contract) -> TextFile:
     from pyarrow import ArrowException
-
-    from linkage.feeds.csv_rows import parse
 
     header = _header(body)
     wrong = _header_fault(header, contract)
@@ -129,7 +80,7 @@ def _read_csv(body: bytes, contract: Contract) -> TextFile:
         return refuse(contract, "truncated")
     ends_whole = body.endswith((b"\n", b"\r"))
     try:
-        rows, ragged = parse(_one_line_end(body), header)
+        rows, ragged = csv_rows.parse(_one_line_end(body), header)
     except ArrowException:  # its text may quote the file
         return refuse(contract, "csv_unreadable")
     records = rows.height + len(ragged)
