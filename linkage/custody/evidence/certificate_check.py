@@ -12,7 +12,9 @@ from linkage.custody import keys
 from linkage.custody.evidence import offline as evidence
 from linkage.errors import CheckFailed
 
-_FOREIGN = "this is not a certificate of destruction as it was signed; `linkage certificate HOLDING --json` prints one to save"
+_FOREIGN = (
+    "this is not a certificate of destruction as it was signed; `linkage certificate HOLDING --json` prints one to save"
+)
 _SAME = ("holding", "store", "dataset_class", "programme")
 
 
