@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from linkage.custody import commands as custody
 from linkage.custody.evidence import commands as evidence
 from linkage.custody.keys import commands as keys
+from linkage.custody.transfers import commands as transfers
 from linkage.early_help import commands as early_help
 from linkage.errors import LinkageError
 from linkage.feeds import commands as feeds
@@ -43,6 +44,7 @@ app.command("sweep")(custody.sweep)
 app.command("watchdog")(custody.watchdog)
 app.command("reconcile")(custody.reconcile)
 app.command("leaks")(custody.leaks)
+app.command("transfers")(transfers.transfers)
 
 
 class _Group(TyperGroup):
@@ -100,7 +102,8 @@ _group(
 )
 _group("hold", "Legal holds.", place=custody.hold_place, lift=custody.hold_lift, list=custody.hold_list)
 _group("release", "The release gate.", check=release.check, query=release.query)
-_group("stack", "The embedded stack.", start=stack.start, stop=stack.stop, status=stack.status)
+_group("stack", "The embedded stack.", start=stack.start, stop=stack.stop, status=stack.status, join=stack.join)
+_group("site", "Between organisations: whose signature counts.", card=transfers.card, trust=transfers.trusted)
 _group(
     "rights",
     "Requests of the people themselves.",

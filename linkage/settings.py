@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-Site = Literal["authority", "ons", "dwp", "moj", "dfe", "all"]
+Site = Literal["authority", "ons", "dwp", "moj", "dfe", "mhclg", "all"]
 
 
 class Settings(BaseSettings):
@@ -38,6 +38,16 @@ class Settings(BaseSettings):
         "buckets and credentials as the first",
     )
     s3_timeout_seconds: float = Field(60, gt=0, description="How long one answer of an object store may take")
+    exchange_endpoint: str = Field(
+        "",
+        description="Object store with the inboxes and the directory that several organisations share; empty: the same "
+        "as LINKAGE_S3_ENDPOINT",
+    )
+    trust_file: Path | None = Field(
+        None,
+        description="The other organisations' signing keys (TOML), as handed over in person; set, this deployment calls no "
+        "key service but its own and seals for others by the directory",
+    )
     keys: Literal["openbao", "aws-kms", "pkcs11"] = Field(
         "openbao", description="Key service: `openbao` (or Vault), `aws-kms`, or `pkcs11` (an HSM)"
     )

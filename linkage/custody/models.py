@@ -178,6 +178,29 @@ class LedgerRow(Base):
     subtrees: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
+class SentRow(Base):
+    """A transfer as its sender knows it: the manifests that went, and the recipient's answer to one of them."""
+
+    __tablename__ = "sent_transfers"
+    __table_args__ = (Index("ix_sent_unanswered", "store", "answer"),)
+
+    transfer: Mapped[str] = mapped_column(String(40), primary_key=True)
+    store: Mapped[str] = mapped_column(String(32))
+    recipient: Mapped[str] = mapped_column(String(32))
+    via: Mapped[str | None] = mapped_column(String(32))
+    flow_id: Mapped[str] = mapped_column(String(64))
+    dataset_class: Mapped[str] = mapped_column(String(64))
+    programme: Mapped[str] = mapped_column(String(64))
+    wave: Mapped[str | None] = mapped_column(String(32))
+    manifests: Mapped[list[str]] = mapped_column(JSON)
+    first_sent_at: Mapped[datetime] = mapped_column(Instant)
+    sent_at: Mapped[datetime] = mapped_column(Instant)
+    forwarded_at: Mapped[datetime | None] = mapped_column(Instant)
+    answer: Mapped[str | None] = mapped_column(String(12))
+    reason: Mapped[str | None] = mapped_column(String(40))
+    answered_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class SweepRow(Base):
     """A sweep that reported, with what it found; the watchdog reads the latest (D13)."""
 

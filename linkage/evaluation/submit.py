@@ -24,6 +24,8 @@ from linkage.tokens.leaving import leave
 
 RECIPIENTS = ("ons-identity", "ons-research", "ons-linker", *DEPARTMENTS)
 KEY_IN_TRANSIT = "linkage_key"
+CLASSES = ("identity_file", "attribute_file", "compound_tokens", "crosswalk", "department_request")
+"""The classes of data that a submission consists of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,14 @@ class Sweep(_Part):
     cites: Cites
 
 
+class Exchange(_Part):
+    """How long a sender waits for the recipient's receipt before it sends again, and before a person is told."""
+
+    resend_after_hours: int = Field(default=24, ge=1)
+    alert_after_hours: int = Field(default=72, ge=1)
+    cites: Cites
+
+
 class Store(_Part):
     """A set of buckets, keys and credentials of one role at one holder."""
 
@@ -108,6 +116,7 @@ class ProgrammeFile(_Part):
     authority: dict[str, Authority] = {}
     wave: list[Wave]
     sweep: Sweep
+    exchange: Exchange = Exchange(cites=[])
     store: dict[str, Store]
     retention: dict[str, Retention]
     dataset: dict[str, DatasetClass]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from linkage import settings
 from linkage.errors import Misuse
 from linkage.feeds import FEEDS
-from linkage.stack.principals import PARTNER_BUCKETS, STORES, WITNESS_BUCKET, buckets_of
+from linkage.stack.principals import DIRECTORY_BUCKET, PARTNER_BUCKETS, STORES, WITNESS_BUCKET, buckets_of
 
 FILE = "access.toml"
 Cells = dict[tuple[str, str], frozenset[str]]
@@ -23,6 +23,7 @@ class Access:
     objects: Cells
     keys: Cells
     signs: Cells
+    directory: Cells
     linkage_root: Cells
     snapshots: Cells
     register: Cells
@@ -36,6 +37,7 @@ def load() -> Access:
             objects=_cells(told["objects"]),
             keys=_cells(told["keys"]),
             signs={(who, key): frozenset({"sign"}) for who, names in told["signs"].items() for key in names},
+            directory={(who, of): frozenset({"write"}) for who, names in told["directory"].items() for of in names},
             linkage_root=_cells({who: {"linkage root": can} for who, can in told["linkage_root"].items()}),
             snapshots=_cells({who: {"key service": can} for who, can in told["snapshots"].items()}),
             register={(who, of): frozenset({"see"}) for who, names in told["register"].items() for of in names},
@@ -58,7 +60,7 @@ def markdown() -> str:
     told = load()
     vaults = [buckets_of(store)[0] for store in STORES]
     inboxes = [buckets_of(store)[1] for store in STORES]
-    vaults_and_witness = [*vaults, WITNESS_BUCKET]
+    vaults_and_public = [*vaults, WITNESS_BUCKET, DIRECTORY_BUCKET]
     parts = [
         "# Who may do what",
         f"Made from `policy/{FILE}` by `python -m linkage.stack.access`; do not edit. Each line is a credential. An empty\n"
@@ -66,10 +68,11 @@ def markdown() -> str:
         "## Objects: vaults",
         "Content is encrypted; to read it takes the key as well (below).",
         matrix(
-            {pair: can for pair, can in told.objects.items() if pair[1] in vaults_and_witness},
-            vaults_and_witness,
+            {pair: can for pair, can in told.objects.items() if pair[1] in vaults_and_public},
+            vaults_and_public,
             "credential",
         ),
+        _writers(told),
         "## Objects: inboxes",
         matrix({pair: can for pair, can in told.objects.items() if pair[1] in inboxes}, inboxes, "credential"),
         "## Objects: where partners deliver, and where they fetch what was wrong",
@@ -112,6 +115,12 @@ def _cells(told: Mapping[str, Mapping[str, str]]) -> Cells:
 def _shown(can: frozenset[str] | None) -> str:
     order = ("list", "look", "see", "read", "write", "delete", "wrap", "unwrap", "destroy", "sign", "use", "take")
     return ", ".join(one for one in order if one in (can or ()))
+
+
+def _writers(told: Access) -> str:
+    own = all(who == of for who, of in told.directory)
+    said = "its own name and nowhere else" if own else "the names that the policy says"
+    return f"In the directory each of {', '.join(sorted(who for who, _ in told.directory))} writes below {said}."
 
 
 def _sentences(told: Access) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from linkage.errors import LinkageError
 from linkage.stack.binaries import program
 from linkage.stack.layout import Layout
-from linkage.stack.principals import Principal, all_principals
+from linkage.stack.principals import Principal
 from linkage.stack.secrets import Secrets, write_private
 
 # A token lives this long after its last renewal; every start renews. Deadlines of data never depend on it.
@@ -101,7 +101,7 @@ def forget_if_unrecorded(layout: Layout, secrets: Secrets) -> None:
     """
     if "bao_root_token" in secrets.stack or not (layout.bao / "raft").exists():
         return
-    if any("keys_token" in secrets.of(p.name) for p in all_principals()):
+    if any("keys_token" in secrets.of(p.name) for p in secrets.site.own):
         raise LinkageError("OpenBao's root token is missing from secrets/stack.json; restore that file")
     shutil.rmtree(layout.bao)
     layout.bao.mkdir()
@@ -113,7 +113,7 @@ def bootstrap(url: str, secrets: Secrets) -> None:
     if "transit/" not in root.sys.list_mounted_secrets_engines()["data"]:
         root.sys.enable_secrets_engine("transit")
     there = _key_names(root)
-    for principal in all_principals():
+    for principal in secrets.site.own:
         root.sys.create_or_update_policy(principal.name, policy_of(principal))
         if principal.signing_key not in there:
             root.secrets.transit.create_key(principal.signing_key, key_type="ed25519")

@@ -33,6 +33,19 @@ def start(
     typer.echo(f"settings     {at.home / 'stack.env'}")
 
 
+@app.command("join")
+def join(
+    invitation: Annotated[Path, typer.Argument(help="What the organisation that hosts the exchange handed over")],
+    home: Home = None,
+) -> None:
+    """Take this site's credentials for an exchange that another organisation hosts; then start (again)."""
+    from linkage.stack.layout import Layout
+    from linkage.stack.secrets import Secrets
+
+    Secrets(Layout.of(_home(home)).make().home).join(invitation)
+    typer.echo("Joined. Start the stack, and destroy the file you were handed.", err=True)
+
+
 @app.command("stop")
 def stop(home: Home = None) -> None:
     """Stop every process of the stack, the databases last. Data stays."""

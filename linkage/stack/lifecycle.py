@@ -94,7 +94,7 @@ class _Stack:
 
     def write_settings(self) -> None:
         """`stack.env`, which `linkage.settings` reads, and Airflow's env file."""
-        at, site = self.addresses(), os.environ.get("LINKAGE_SITE", "all")
+        at, site = self.addresses(), self.secrets.site.name
         values = {
             "LINKAGE_HOME": str(self.layout.home),
             "LINKAGE_SITE": site,
@@ -110,6 +110,10 @@ class _Stack:
                 self.ports, "airflow", self.secrets.stack["airflow_db_password"], "airflow"
             ),
         }
+        if site != "all":
+            trusted = os.environ.get("LINKAGE_TRUST_FILE") or self.layout.home / "trust.toml"
+            values |= {"LINKAGE_TRUST_FILE": str(trusted), "LINKAGE_EXCHANGE_ENDPOINT": self.secrets.site.exchange}
+            self.secrets.invite(at.s3_endpoint)
         # Which programme, by which policy files, is the caller's choice, and every service's.
         values |= {name: os.environ[name] for name in ("LINKAGE_PROGRAMME", "LINKAGE_POLICY_DIR") if name in os.environ}
         write_private(self.layout.stack_env, "".join(f"{name}={value}\n" for name, value in values.items()))

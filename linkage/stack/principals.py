@@ -35,6 +35,7 @@ ROOT_MAKER = "authority"
 STORES: tuple[str, ...] = tuple(SENDS)
 WITNESS = "witness"
 WITNESS_BUCKET = "ledger-witness"
+DIRECTORY_BUCKET = "directory"
 KEY_OPERATOR = "key-operator"
 LANDS_AT = "authority"
 """The store whose partners the embedded stack has credentials for."""

@@ -25,6 +25,7 @@ OWN: dict[str, str] = {
     "destruction_steps": _OF_HOLDING.format(column="holding_id"),
     "certificates": _OF_HOLDING.format(column="holding_id"),
     "incidents": f"store IS NULL OR {_OF_STORE}",
+    "sent_transfers": _OF_STORE,
 }
 """Tables of which a role sees its holder's rows, with the condition. An incident without a store is the deployment's."""
 

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from linkage.stack.principals import all_principals, partners
+from linkage.errors import Misuse
+from linkage.stack.principals import HOLDERS, holder_of
 from linkage.stack.register_roles import role_names
+from linkage.stack.site import Site
 
 UI_USERS: tuple[str, ...] = ("engineer", "governance", "approver")
 
@@ -62,9 +64,14 @@ def write_private(path: Path, text: str) -> None:
 
 
 class Secrets:
-    """`<home>/secrets`: `stack.json` for the services, one `<principal>.json` per credential (N3)."""
+    """`<home>/secrets`: `stack.json` for the services, one `<principal>.json` per credential of the site (N3).
 
-    def __init__(self, home: Path) -> None:
+    Where the exchange lies here, `<home>/exchange/<organisation>.json` are the others' credentials for it, to be handed over.
+    """
+
+    def __init__(self, home: Path, site: Site | None = None) -> None:
+        self.site = site or Site.of(home)
+        self.invitations = home / "exchange"
         self.folder = home / "secrets"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
@@ -72,10 +79,45 @@ class Secrets:
         missing = {name: make() for name, make in _MAKERS.items() if name not in self.stack}
         if missing:
             self.remember(**missing)
-        for principal in (*all_principals(), *partners()):
+        for principal in (*self.site.own, *self.site.partners):
             told = self.of(principal.name)
             if "s3_access_key" not in told:
                 self.keep(principal.name, s3_access_key=_text(), s3_secret_key=_text())
+
+    def guests(self) -> dict[str, dict[str, str]]:
+        """Access and secret key of every guest of the exchange here, made at first sight."""
+        told: dict[str, dict[str, str]] = self._read("guests")
+        missing = {one.name: {"access": _text(), "secret": _text()} for one in self.site.guests if one.name not in told}
+        if missing:
+            told |= missing
+            write_private(self.folder / "guests.json", json.dumps(told, indent=1))
+        return told
+
+    def invite(self, endpoint: str) -> None:
+        """Write the file that each other organisation is handed, with its own credentials for the exchange and no others."""
+        guests = self.guests()
+        if not guests:
+            return
+        self.invitations.mkdir(mode=0o700, exist_ok=True)
+        for holder in (one for one in HOLDERS if one != self.site.name):
+            mine = {name: pair for name, pair in guests.items() if holder_of(name.removeprefix("verifier-")) == holder}
+            told = {"organisation": holder, "endpoint": endpoint, "principals": mine}
+            write_private(self.invitations / f"{holder}.json", json.dumps(told, indent=1))
+
+    def join(self, invitation: Path) -> None:
+        """Take the credentials of an exchange that another organisation hosts. Raises Misuse for somebody else's file."""
+        try:
+            told = json.loads(invitation.read_text())
+            organisation, endpoint, pairs = told["organisation"], str(told["endpoint"]), told["principals"]
+            taken = {one.name: pairs[one.name] for one in self.site.own if one.owns or one.verifies}
+            known = {name: (str(pair["access"]), str(pair["secret"])) for name, pair in taken.items()}
+        except (OSError, ValueError, KeyError, TypeError):
+            raise Misuse(f"{invitation.name} is no invitation to an exchange for '{self.site.name}'") from None
+        if organisation != self.site.name:
+            raise Misuse(f"{invitation.name} is an invitation for '{organisation}', and this is '{self.site.name}'")
+        for name, (access, secret) in known.items():
+            self.keep(name, exchange_access_key=access, exchange_secret_key=secret)
+        self.remember(exchange_endpoint=endpoint)
 
     def remember(self, **values: str) -> None:
         """Add to `stack.json`."""

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from linkage.stack.binaries import program
 from linkage.stack.layout import Layout
 from linkage.stack.principals import (
+    DIRECTORY_BUCKET,
     LANDING_BUCKET,
     LANDS_AT,
     OUTBOX_BUCKET,
     PARTNER_BUCKETS,
-    STORES,
     WITNESS,
     WITNESS_BUCKET,
     Principal,
-    all_principals,
-    buckets_of,
     inbox_bucket,
-    partners,
+    vault_bucket,
 )
 from linkage.stack.secrets import Secrets, write_private
 
@@ -51,24 +49,21 @@ _READ = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention")
 _WITNESS_YEARS = 10
 
 
-def policy_of(principal: Principal) -> dict[str, Any]:
-    """A principal's S3 policy: all of its own buckets, write-only where it delivers, list-only where it verifies."""
+def policy_of(principal: Principal, exchange: bool = True) -> dict[str, Any]:
+    """A principal's S3 policy at home: all of its own buckets, list-only where it verifies, the public checkpoints.
+
+    With the exchange at the same place, what it may do there is part of it.
+    """
     if principal.delivers:
         return _policy(_of_partner(principal.delivers))
-    statements = []
-    for store in principal.owns:
-        statements += _allow(_OBJECTS_ALL, (f"{b}/*" for b in buckets_of(store)))
-        statements += _allow(_LIST, buckets_of(store))
-        if store == LANDS_AT:
-            statements += _allow(_TAKEN_IN, [f"{LANDING_BUCKET}/*"])
-            statements += _allow(_OBJECTS_ALL, [f"{OUTBOX_BUCKET}/*"])
-            statements += _allow(_LIST, PARTNER_BUCKETS)
-    for store in principal.verifies:
-        statements += _allow(_LIST, buckets_of(store))
-        if store == LANDS_AT:
-            statements += _allow(_LIST, PARTNER_BUCKETS)
-    for store in principal.delivers_to:
-        statements += _allow(("s3:PutObject",), [f"{inbox_bucket(store)}/*"])
+    statements = _of_buckets(principal, vault_bucket)
+    if LANDS_AT in principal.owns:
+        statements += _allow(_TAKEN_IN, [f"{LANDING_BUCKET}/*"])
+        statements += _allow(_OBJECTS_ALL, [f"{OUTBOX_BUCKET}/*"])
+    if LANDS_AT in (*principal.owns, *principal.verifies):
+        statements += _allow(_LIST, PARTNER_BUCKETS)
+    if exchange:
+        statements += exchange_policy_of(principal)["Statement"]
     if principal.name == WITNESS:
         statements += _allow(("s3:PutObject", "s3:PutObjectRetention"), [f"{WITNESS_BUCKET}/*"])
     statements += _allow(_READ, [f"{WITNESS_BUCKET}/*"])
@@ -88,30 +83,54 @@ def _policy(statements: list[dict[str, Any]]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": statements}
 
 
+def exchange_policy_of(principal: Principal) -> dict[str, Any]:
+    """What a principal may do at the exchange: its own inbox, write-only where it delivers, its own part of the directory."""
+    statements = _of_buckets(principal, inbox_bucket)
+    for store in principal.delivers_to:
+        statements += _allow(("s3:PutObject",), [f"{inbox_bucket(store)}/*"])
+    for store in principal.owns:
+        statements += _allow(_OBJECTS_ALL, [f"{DIRECTORY_BUCKET}/{store}/*"])
+    statements += _allow(_READ, [f"{DIRECTORY_BUCKET}/*"])
+    statements += _allow(_LIST, [DIRECTORY_BUCKET])
+    return _policy(statements)
+
+
+def _of_buckets(principal: Principal, bucket_of: Callable[[str], str]) -> list[dict[str, Any]]:
+    """All of one kind of its own stores' buckets; of those it verifies, their lists."""
+    statements = []
+    for store in principal.owns:
+        statements += _allow(_OBJECTS_ALL, [f"{bucket_of(store)}/*"])
+    for store in (*principal.owns, *principal.verifies):
+        statements += _allow(_LIST, [bucket_of(store)])
+    return statements
+
+
 def _allow(actions: Iterable[str], resources: Iterable[str]) -> list[dict[str, Any]]:
     arns = [f"arn:aws:s3:::{name}" for name in resources]
     return [{"Effect": "Allow", "Action": list(actions), "Resource": arns}]
 
 
 def identities(secrets: Secrets) -> dict[str, Any]:
-    """The content of `s3.json`: every principal with its one policy, and the administrator that makes buckets."""
+    """The content of `s3.json`: every principal with its one policy, the exchange's guests, and who makes buckets."""
     admin = {
         "name": "stack",
         "credentials": [_pair(secrets.stack["weed_admin_access_key"], secrets.stack["weed_admin_secret_key"])],
         "actions": ["Admin"],
     }
     policies, people = [], [admin]
-    for principal in (*all_principals(), *partners()):
-        told = secrets.of(principal.name)
-        policies.append({"name": principal.name, "content": json.dumps(policy_of(principal))})
-        people.append(
-            {
-                "name": principal.name,
-                "credentials": [_pair(told["s3_access_key"], told["s3_secret_key"])],
-                "actions": [],
-                "policyNames": [principal.name],
-            }
-        )
+    hosts, guests = not secrets.site.exchange, secrets.guests()
+    told = [
+        (one.name, policy_of(one, hosts), _pair(mine["s3_access_key"], mine["s3_secret_key"]))
+        for one in (*secrets.site.own, *secrets.site.partners)
+        for mine in [secrets.of(one.name)]
+    ]
+    told += [
+        (one.name, exchange_policy_of(one), _pair(guests[one.name]["access"], guests[one.name]["secret"]))
+        for one in secrets.site.guests
+    ]
+    for name, policy, pair in told:
+        policies.append({"name": name, "content": json.dumps(policy)})
+        people.append({"name": name, "credentials": [pair], "actions": [], "policyNames": [name]})
     return {"policies": policies, "identities": people}
 
 
@@ -127,7 +146,7 @@ def write_config(layout: Layout, secrets: Secrets) -> None:
         "WEED_JWT_SIGNING_READ_KEY": secrets.stack["weed_volume_read_jwt"],
         "WEED_JWT_FILER_SIGNING_KEY": secrets.stack["weed_filer_jwt"],
         "WEED_JWT_FILER_SIGNING_READ_KEY": secrets.stack["weed_filer_read_jwt"],
-        # One volume per bucket instead of seven: twenty-one buckets on one small machine.
+        # One volume per bucket instead of seven: twenty-two buckets on one small machine.
         "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1",
     }
     write_private(layout.home / "weed.env", "".join(f"{name}={value}\n" for name, value in keys.items()))
@@ -209,7 +228,7 @@ def bootstrap(endpoint: str, secrets: Secrets) -> None:
     """Make the buckets, all versioned; the witness's bucket with object lock. Idempotent."""
     client = admin_client(endpoint, secrets)
     there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
-    for bucket in (*(bucket for store in STORES for bucket in buckets_of(store)), *PARTNER_BUCKETS):
+    for bucket in secrets.site.buckets:
         if bucket not in there:
             client.create_bucket(Bucket=bucket)
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})

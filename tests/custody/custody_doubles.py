@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from linkage.custody.keys import KeyGone, signed_bytes, verify_with
+from linkage.custody.keys import KeyGone, ReceivingKey, receiving, signed_bytes, verify_with
 from linkage.custody.stores.objects import Purged, Version
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused
 
@@ -30,6 +32,7 @@ class World:
     """Everything the doubles remember, and the ways a test can harm them."""
 
     keks: dict[str, AESGCM] = field(default_factory=dict)
+    pairs: dict[str, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
     signing: dict[str, Ed25519PrivateKey] = field(default_factory=dict)
     buckets: dict[str, list[Stored]] = field(default_factory=dict)
     pending: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
@@ -67,10 +70,21 @@ class Keys:
         nonce = secrets.token_bytes(12)
         return (nonce + key.encrypt(nonce, plaintext, bound_to.encode())).hex()
 
+    def receiving_key(self, kek: str) -> ReceivingKey:
+        self._up()
+        pair = self.world.pairs.setdefault(kek, ec.generate_private_key(ec.SECP256R1()))
+        point = pair.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        return ReceivingKey("p256-ecdh", bytes(16) + point)
+
     def unwrap(self, kek: str, wrapped: str, bound_to: str) -> bytes:
         self._up()
         if not self._own(kek):
             raise FlowRefused("N11", f"'{self.principal}' has no right to do that with key {kek}")
+        if wrapped.startswith("ecdh:") and kek in self.world.pairs:
+            raw = receiving.decoded(kek, wrapped.partition(":")[2])[16:]
+            point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw[:65])
+            shared = self.world.pairs[kek].exchange(ec.ECDH(), point)
+            return receiving.open_with(receiving.agreed_key(shared, kek, raw[:65]), raw[65:], bound_to)
         if kek not in self.world.keks:
             raise KeyGone(kek)
         raw = bytes.fromhex(wrapped)
@@ -81,10 +95,11 @@ class Keys:
         if self.world.keeps_keys:
             return
         self.world.keks.pop(name, None)
+        self.world.pairs.pop(name, None)
 
     def key_exists(self, name: str) -> bool:
         self._up()
-        return name in self.world.keks
+        return name in self.world.keks or name in self.world.pairs
 
     def sign(self, name: str, message: bytes) -> bytes:
         self._up()

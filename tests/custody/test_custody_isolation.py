@@ -29,6 +29,7 @@ from linkage.feeds import FEEDS
 from linkage.settings import REPOSITORY
 from linkage.stack import StackAddresses, access, register_roles
 from linkage.stack.principals import (
+    DIRECTORY_BUCKET,
     HOLDERS,
     LANDING_BUCKET,
     OUTBOX_BUCKET,
@@ -46,6 +47,7 @@ PEOPLE = [principal.name for principal in all_principals()]
 BUCKETS = [bucket for store in STORES for bucket in buckets_of(store)]
 PARTNERS = [principal.name for principal in partners()]
 PREFIXES = [prefix for bucket in PARTNER_BUCKETS for prefix in access.prefixes(bucket)]
+SHARED = (WITNESS_BUCKET, DIRECTORY_BUCKET)
 PLACE = "isolation"
 
 
@@ -88,22 +90,24 @@ def test_objects_are_reached_as_the_policy_says_and_by_nobody_else() -> None:
         objects.client(f"partner-{feed}").put(LANDING_BUCKET, f"{feed}/{PLACE}/there", b"x")
         objects.client("authority").put(OUTBOX_BUCKET, f"{feed}/{PLACE}/there", b"x")
     objects.client("witness").put(WITNESS_BUCKET, f"{PLACE}/there", b"x")
+    objects.client("dwp").put(DIRECTORY_BUCKET, f"dwp/{PLACE}/there", b"x")
     attempts: dict[tuple[str, str, str], Callable[[], object]] = {}
     for who in (*PEOPLE, *PARTNERS):
         client = objects.client(who)
-        for place in (*BUCKETS, WITNESS_BUCKET, *PREFIXES):
+        for place in (*BUCKETS, *SHARED, *PREFIXES):
             bucket, _, feed = place.partition("/")
             under = f"{feed}/{PLACE}" if feed else PLACE
+            there = f"dwp/{PLACE}/there" if bucket == DIRECTORY_BUCKET else f"{under}/there"
             requests_of: dict[str, Callable[..., object]] = {
-                "list": lambda client, bucket, under: client.versions(bucket, under),
-                "read": lambda client, bucket, under: client.get(bucket, f"{under}/there"),
-                "write": lambda client, bucket, under: client.put(bucket, f"{under}/{client.principal}", b"x"),
-                "delete": lambda client, bucket, under: client._call(
+                "list": lambda client, bucket, under, there: client.versions(bucket, under),
+                "read": lambda client, bucket, under, there: client.get(bucket, there),
+                "write": lambda client, bucket, under, there: client.put(bucket, f"{under}/{client.principal}", b"x"),
+                "delete": lambda client, bucket, under, there: client._call(
                     lambda: client._client.delete_object(Bucket=bucket, Key=f"{under}/{client.principal}"), bucket
                 ),
             }
             for can, request in requests_of.items():
-                attempts[who, place, can] = partial(request, client, bucket, under)
+                attempts[who, place, can] = partial(request, client, bucket, under, there)
     seen = tried(attempts)
     for store in STORES:
         for bucket in buckets_of(store):
@@ -113,7 +117,28 @@ def test_objects_are_reached_as_the_policy_says_and_by_nobody_else() -> None:
         objects.client("authority").purge(bucket, f"{feed}/{PLACE}/")
     assert differences(seen, access.load().objects) == []
     print(f"{len(attempts)} attempts: {sum(map(len, seen.values()))} allowed, the rest refused")
-    print(access.matrix(seen, [*BUCKETS, WITNESS_BUCKET], "credential"))
+    print(access.matrix(seen, [*BUCKETS, *SHARED], "credential"))
+
+
+@pytest.mark.usefixtures("stack")
+def test_each_store_writes_below_its_own_name_in_the_directory_and_no_verifier_anywhere() -> None:
+    """N11: every credential x every store's part of the directory x write and delete."""
+    for verb in ("write", "delete"):
+        attempts: dict[tuple[str, str, str], Callable[[], object]] = {}
+        for who in PEOPLE:
+            client = objects.client(who)
+            for of in STORES:
+                name = f"{of}/{PLACE}/{who}"
+                attempts[who, of, "write"] = (
+                    (lambda client=client, name=name: client.put(DIRECTORY_BUCKET, name, b"x"))
+                    if verb == "write"
+                    else lambda client=client, name=name: client._call(
+                        lambda: client._client.delete_object(Bucket=DIRECTORY_BUCKET, Key=name), DIRECTORY_BUCKET
+                    )
+                )
+        assert differences(tried(attempts), access.load().directory) == [], verb
+    for store in STORES:
+        objects.client(store).purge(DIRECTORY_BUCKET, f"{store}/{PLACE}/")
 
 
 @pytest.fixture
@@ -253,6 +278,8 @@ def _fill(owner: Engine) -> None:
                 " VALUES ('crt' || :id, :id, :now, '', '', false)",
                 "INSERT INTO incidents (at, kind, store, subject, detail) VALUES (:now, 'k', :store, :id, '')",
                 "INSERT INTO key_encryption_keys (name, store) VALUES (:store || '.1', :store)",
+                "INSERT INTO sent_transfers (transfer, store, recipient, flow_id, dataset_class, programme, manifests,"
+                " first_sent_at, sent_at) VALUES ('trf' || :id, :store, 'mhclg', 'f', 'c', 'p', '[]', :now, :now)",
             ):
                 connection.execute(text(statement), told)
         connection.execute(text("ALTER TABLE certificates ENABLE TRIGGER USER"))
@@ -264,6 +291,7 @@ _OWNERS = {
     "destruction_steps": "SELECT DISTINCT split_part(substr(holding_id, 5), '-', 1) FROM destruction_steps",
     "certificates": "SELECT DISTINCT split_part(substr(holding_id, 5), '-', 1) FROM certificates",
     "incidents": "SELECT DISTINCT split_part(store, '-', 1) FROM incidents",
+    "sent_transfers": "SELECT DISTINCT split_part(store, '-', 1) FROM sent_transfers",
 }
 
 
@@ -395,7 +423,7 @@ def test_the_matrix_names_only_what_there_is() -> None:
     told = access.load()
     assert {who for who, _ in (*told.keys, *told.signs)} == set(PEOPLE)
     assert {who for who, _ in told.objects} == {*PEOPLE, *PARTNERS}
-    assert {what for _, what in told.objects} == {*BUCKETS, WITNESS_BUCKET, *PREFIXES}
+    assert {what for _, what in told.objects} == {*BUCKETS, *SHARED, *PREFIXES}
     assert {what for _, what in told.keys} == set(STORES)
 
 

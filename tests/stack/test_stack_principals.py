@@ -19,6 +19,7 @@ from linkage.stack.principals import (
     inbox_bucket,
     partners,
 )
+from linkage.stack.site import Site
 
 BY_NAME = {principal.name: principal for principal in all_principals()}
 
@@ -52,11 +53,43 @@ def test_the_identity_custodian_sends_to_nobody() -> None:
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_store_reads_only_its_own_buckets_and_the_witness(store: str) -> None:
-    """N3: of all objects, a store may read its own two buckets', the public checkpoints, the authority what partners leave."""
+def test_a_store_reads_only_its_own_buckets_and_what_is_public(store: str) -> None:
+    """N3: of all objects, a store may read its own two buckets', what is public, the authority what partners leave."""
     read = {resource.split("/")[0] for action, resource in allowed(store) if action == "s3:GetObject"}
     lands = PARTNER_BUCKETS if store == "authority" else ()
-    assert read == {*buckets_of(store), *lands, "ledger-witness"}
+    assert read == {*buckets_of(store), *lands, "ledger-witness", "directory"}
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_store_writes_below_its_own_name_in_the_directory(store: str) -> None:
+    """N11: nobody publishes a key or a receipt as another."""
+    written = {resource for action, resource in allowed(store) if resource.startswith("directory") and "Put" in action}
+    assert written == {f"directory/{store}/*"}
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_guest_of_the_exchange_reaches_no_vault_and_no_witness(store: str) -> None:
+    """N11, N13: what a hosting organisation hands out opens the exchange and nothing else of its home."""
+    told = weed.exchange_policy_of(BY_NAME[store])["Statement"]
+    buckets = {arn.split(":::")[1].split("/")[0] for statement in told for arn in statement["Resource"]}
+    assert buckets == {inbox_bucket(store), "directory", *(inbox_bucket(one) for one in SENDS[store])}
+
+
+@pytest.mark.parametrize("site", HOLDERS)
+def test_a_sites_home_has_its_own_credentials_and_no_others(site: str) -> None:
+    """N3, N11: separate deployments; the host of the exchange makes the others' keys for it, and for nothing else."""
+    host, guest = Site(site), Site(site, "http://exchange.test")
+    for home in (host, guest):
+        assert {one.name for one in home.own} == {
+            *(store for store in STORES if holder_of(store) == site),
+            f"verifier-{site}",
+            "witness",
+            "key-operator",
+        }
+    assert guest.guests == ()
+    assert {one.name for one in host.guests} == set(BY_NAME) - {one.name for one in host.own}
+    assert all(bucket.startswith(site) and not bucket.endswith("-inbox") for bucket in guest.buckets)
+    assert bool(guest.partners) == (site == "authority"), "partners deliver at the authority and nowhere else"
 
 
 @pytest.mark.parametrize("store", STORES)
@@ -83,7 +116,7 @@ def test_a_partner_adds_to_its_own_prefix_and_fetches_its_own_answer(partner: Pr
 def test_a_verifier_looks_and_never_touches(holder: str) -> None:
     """D7: verification happens under a credential that can neither read nor destroy an object, nor change a key."""
     name = f"verifier-{holder}"
-    own = {pair for pair in allowed(name) if not pair[1].startswith("ledger-witness")}
+    own = {pair for pair in allowed(name) if not pair[1].startswith(("ledger-witness", "directory"))}
     assert {action.split(":")[1][:4] for action, _ in own} == {"List", "GetB"}
     assert {holder_of(resource.rsplit("-", 1)[0]) for _, resource in own} == {holder}
     assert not [path for path, can in key_rights(name).items() if "delete" in can or path.startswith("transit/encrypt")]

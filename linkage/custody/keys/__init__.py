@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from linkage import settings
 from linkage.custody.keys.protocol import KeyGone, KeyService, Kind
+from linkage.custody.keys.receiving import ReceivingKey
 from linkage.custody.keys.signatures import signed_bytes, verify_with
 
-__all__ = ["KeyGone", "KeyService", "Kind", "service", "signed_bytes", "verify_with"]
+__all__ = ["KeyGone", "KeyService", "Kind", "ReceivingKey", "service", "signed_bytes", "verify_with"]
 
 
 def service(principal: str) -> KeyService:

@@ -17,9 +17,10 @@ from typing import Any
 
 from linkage import settings
 from linkage.custody.keys.protocol import KeyGone, Kind, not_made_yet
+from linkage.custody.keys.receiving import ReceivingKey
 from linkage.custody.keys.signatures import signed_bytes, verify_with
 from linkage.custody.stores import credentials
-from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused
+from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, Misuse
 
 NAME_TAG = "linkage-name"
 """Every key carries its name in this tag; the principals' IAM policies go by it."""
@@ -80,6 +81,10 @@ class AwsKms:
             self.make_kek(kek)
             told = self._call("encrypt", kek, **what)
         return base64.b64encode(told["CiphertextBlob"]).decode("ascii")
+
+    def receiving_key(self, kek: str) -> ReceivingKey:
+        """See KeyService. Not here: the keys whose material can be deleted at once (D8) are made symmetric."""
+        raise Misuse(f"AWS KMS publishes no receiving key for {kek}: between sites use OpenBao or an HSM")
 
     def unwrap(self, kek: str, wrapped: str, bound_to: str) -> bytes:
         """See KeyService."""

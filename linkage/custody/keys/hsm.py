@@ -7,7 +7,6 @@ wrap for. Both are destroyed together. An HSM has no names that wait: a destroye
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import threading
@@ -16,14 +15,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from linkage import settings
+from linkage.custody.keys import receiving
 from linkage.custody.keys.protocol import KeyGone, Kind, not_made_yet
+from linkage.custody.keys.receiving import ReceivingKey
 from linkage.custody.keys.signatures import signed_bytes, verify_with
 from linkage.custody.stores import credentials
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, Misuse
 
-_NONCE = 12
-_POINT = 65
-_ID = 16
+_NONCE = receiving.NONCE_BYTES
+_POINT = receiving.POINT_BYTES
+_ID = receiving.ID_BYTES
 # A DER printable string "edwards25519" (PKCS #11 3.0, 6.3.7).
 _EDWARDS25519 = b"\x13\x0cedwards25519"
 # A login counts for the whole process: one operation at a time, and logged in for no longer than it takes.
@@ -88,18 +89,18 @@ class Hsm:
         if _token_of(kek, self.principal) == self.principal:
             self.make_kek(kek)
             return self._wrap_own(kek, plaintext, bound_to)
-        return self._wrap_for(kek, plaintext, bound_to)
+        return self.receiving_key(kek).seal(kek, plaintext, bound_to)
 
     def unwrap(self, kek: str, wrapped: str, bound_to: str) -> bytes:
         """See KeyService."""
         from pkcs11 import PKCS11Error
 
         how, _, text = wrapped.partition(":")
-        raw = _decoded(kek, text)
+        raw = receiving.decoded(kek, text)
         try:
             if how == "aes":
                 return self._unwrap_own(kek, raw, bound_to)
-            if how == "ecdh":
+            if how == receiving.ECDH:
                 return self._unwrap_sent(kek, raw, bound_to)
         except (PKCS11Error, ValueError):
             # The key is there, so this says nothing about it being gone.
@@ -167,7 +168,7 @@ class Hsm:
             key = _objects(session, kek, ObjectClass.SECRET_KEY)[0]
             how = GCMParams(nonce, bound_to.encode(), 128)
             sealed = key.encrypt(plaintext, mechanism=Mechanism.AES_GCM, mechanism_param=how)
-            return _encoded("aes", bytes(key[Attribute.ID]) + nonce + sealed)
+            return receiving.encoded("aes", bytes(key[Attribute.ID]) + nonce + sealed)
 
     def _unwrap_own(self, kek: str, raw: bytes, bound_to: str) -> bytes:
         from pkcs11 import GCMParams, Mechanism, ObjectClass
@@ -178,11 +179,8 @@ class Hsm:
             how = GCMParams(nonce, bound_to.encode(), 128)
             return bytes(key.decrypt(sealed, mechanism=Mechanism.AES_GCM, mechanism_param=how))
 
-    def _wrap_for(self, kek: str, plaintext: bytes, bound_to: str) -> str:
-        """ECDH of a fresh key with the recipient's public half, HKDF-SHA-256, AES-256-GCM (as ECIES, SP 800-56A)."""
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    def receiving_key(self, kek: str) -> ReceivingKey:
+        """See KeyService. The public half, which anybody may read."""
         from pkcs11 import Attribute, ObjectClass
 
         with self._session(kek, login=False) as session:
@@ -190,17 +188,10 @@ class Hsm:
             if not found:
                 raise not_made_yet(kek)
             which, point = bytes(found[0][Attribute.ID]), bytes(found[0][Attribute.EC_POINT])[-_POINT:]
-        recipient = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-        fresh = ec.generate_private_key(ec.SECP256R1())
-        ours = fresh.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        nonce = secrets.token_bytes(_NONCE)
-        key = _derived(fresh.exchange(ec.ECDH(), recipient), kek, ours)
-        return _encoded("ecdh", which + ours + nonce + AESGCM(key).encrypt(nonce, plaintext, bound_to.encode()))
+        return ReceivingKey("p256-ecdh", which + point)
 
     def _unwrap_sent(self, kek: str, raw: bytes, bound_to: str) -> bytes:
         """The token does the ECDH: its private half never leaves it; what comes out opens this one message."""
-        from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
         from pkcs11 import KDF, Attribute, KeyType, ObjectClass
 
         theirs, sealed = raw[_ID : _ID + _POINT], raw[_ID + _POINT :]
@@ -214,10 +205,7 @@ class Hsm:
                 template={Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True},
             )
             agreed = bytes(shared[Attribute.VALUE])
-        try:
-            return AESGCM(_derived(agreed, kek, theirs)).decrypt(sealed[:_NONCE], sealed[_NONCE:], bound_to.encode())
-        except InvalidTag:
-            raise ValueError from None
+        return receiving.open_with(receiving.agreed_key(agreed, kek, theirs), sealed, bound_to)
 
     @contextmanager
     def _session(self, name: str, *, login: bool = True, write: bool = False) -> Iterator[Any]:
@@ -275,21 +263,3 @@ def _only(session: Any, name: str, part: Any, which: bytes | None = None) -> lis
     if not found:
         raise KeyGone(f"key {name} is gone, or what was given was not wrapped under it")
     return found[:1]
-
-
-def _derived(shared: bytes, kek: str, theirs: bytes) -> bytes:
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-    return HKDF(SHA256(), 32, None, b"linkage wrap|" + kek.encode() + b"|" + theirs).derive(shared)
-
-
-def _encoded(how: str, raw: bytes) -> str:
-    return f"{how}:{base64.b64encode(raw).decode('ascii')}"
-
-
-def _decoded(kek: str, text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        raise CheckFailed(f"what was given was not wrapped under key {kek}") from None

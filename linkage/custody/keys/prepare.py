@@ -1,4 +1,4 @@
-"""Making keys ahead: what senders need of a recipient whose key service makes no keys at somebody else's first wrap."""
+"""Making keys ahead: what senders need of a recipient whose key service they do not reach, or that makes none for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from datetime import date, timedelta
 from linkage import clock, policy, settings
 from linkage.custody import keys
 from linkage.custody.register import Register, register_key
-from linkage.custody.vault import kek_name
+from linkage.custody.stores.places import own_stores
+from linkage.custody.transfers import directory, trust
+from linkage.custody.vault import kek_date, kek_name
 from linkage.errors import FlowRefused
 
 DAYS = 35
@@ -18,18 +20,44 @@ DAYS = 35
 def prepare(stores: Sequence[str] | None = None, days: int = DAYS) -> list[str]:
     """Make the signing keys of the site's principals, and its stores' key-encryption keys of the coming days.
 
-    A key is noted in the register as it is made, so that the sweep of its date destroys it, used or not (D6). Returns the
-    key-encryption keys that are ready. Idempotent. Raises DependencyUnreachable, Misuse without a principal's credentials.
+    A key is noted in the register as it is made, so that the sweep of its date destroys it, used or not (D6). Where other
+    deployments send here (`LINKAGE_TRUST_FILE`), the public halves they need go to the directory, and those of destroyed keys
+    leave it. Returns the key-encryption keys that are ready. Idempotent. Raises DependencyUnreachable, Misuse without a
+    principal's credentials.
     """
-    from linkage.custody.watch.reconcile import own_stores
-
     mine = list(stores if stores is not None else own_stores())
     holders = {policy.load().stores[store] for store in mine}
     witness = ["witness"] if settings.load().site in ("all", "authority") else []
     for principal in [*mine, *sorted(f"verifier-{holder}" for holder in holders), *witness]:
         keys.service(principal).create_key(f"sign-{principal}", "ed25519")
     made = [kek for store in mine for day in _days(days) if (kek := _made(store, day))]
-    return made + [kek for store in mine if _keeps(store) and (kek := _made(store, None))]
+    made += [kek for store in mine if _keeps(store) and (kek := _made(store, None))]
+    for store in mine:
+        _publish(store, days)
+    return made
+
+
+def _publish(store: str, days: int) -> None:
+    """Receiving keys for the dates that other deployments will seal for, in the directory; those of gone keys out of it."""
+    dates = _received(store, days)
+    if not dates:
+        return
+    for day in sorted(dates):
+        kek = _made(store, day)
+        if kek is not None:
+            directory.publish_receiving_key(store, kek)
+    directory.tidy(store, {key.name for key in Register.open().keys(destroyed=True)})
+
+
+def _received(store: str, days: int) -> set[date]:
+    """The destruction dates of whatever may come from outside today or on one of the coming days."""
+    plan, found = policy.load(), set[date]()
+    flows = [flow for flow in plan.file.flow.values() if flow.recipient == store and trust.outside(flow.sender)]
+    for number in range(days + 1):
+        moment = clock.at(clock.today() + timedelta(days=number), 12)
+        if plan.is_open(moment):
+            found |= {day for flow in flows if (day := kek_date(plan.deadline(flow.dataset, moment).target))}
+    return found
 
 
 def _days(ahead: int) -> list[date]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+from linkage.custody.keys.receiving import ReceivingKey
 from linkage.errors import CheckFailed, DependencyUnreachable
 
 Kind = Literal["ed25519", "hmac"]
@@ -30,6 +31,12 @@ class KeyService(Protocol):
 
     def wrap(self, kek: str, plaintext: bytes, bound_to: str) -> str:
         """Encrypt under `kek`, one's own or a recipient's. A sender who may wrap may still not unwrap."""
+
+    def receiving_key(self, kek: str) -> ReceivingKey:
+        """The public half of a key-encryption key of one's own, made with it: who has it seals without this service.
+
+        What is sealed by it opens by `unwrap`, and goes with the key. Misuse where the service cannot do that.
+        """
 
     def unwrap(self, kek: str, wrapped: str, bound_to: str) -> bytes:
         """Decrypt what was wrapped under `kek`; KeyGone when that key is gone."""

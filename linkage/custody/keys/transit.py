@@ -1,16 +1,25 @@
-"""OpenBao or Vault: the transit engine as one principal, by its token."""
+"""OpenBao or Vault: the transit engine as one principal, by its token.
+
+A key-encryption key is one AES-256-GCM key, and beside it, once somebody outside must seal for it, an RSA key of the same
+name and `.receiving`. Its private half never leaves the server. Both are destroyed together, and exist while either does.
+"""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from linkage import settings
+from linkage.custody.keys import receiving
 from linkage.custody.keys.protocol import KeyGone, Kind
+from linkage.custody.keys.receiving import ReceivingKey
 from linkage.custody.keys.signatures import signed_bytes, verify_with
 from linkage.custody.stores import credentials
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused
+
+_PAIR = ".receiving"
 
 
 class Transit:
@@ -33,8 +42,26 @@ class Transit:
         told = self._write(f"encrypt/{kek}", plaintext=_b64(plaintext), associated_data=_b64(bound_to.encode()))
         return str(told["data"]["ciphertext"])
 
+    def receiving_key(self, kek: str) -> ReceivingKey:
+        """See KeyService. Made at the first call; a principal cannot make one for another store."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+        name = kek + _PAIR
+        told = self._read(name)
+        if told is None:
+            self._write(f"keys/{name}", type=f"rsa-{receiving.RSA_BITS}", exportable=False)
+            told = self._read(name)
+        if told is None or told["data"]["type"] != f"rsa-{receiving.RSA_BITS}":
+            raise CheckFailed(f"the receiving key of {kek} is not one that this system made")
+        newest = told["data"]["keys"][str(told["data"]["latest_version"])]
+        public = load_pem_public_key(newest["public_key"].encode())
+        return ReceivingKey("rsa-oaep-sha256", public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
     def unwrap(self, kek: str, wrapped: str, bound_to: str) -> bytes:
         """See KeyService."""
+        how, _, text = wrapped.partition(":")
+        if how == receiving.RSA:
+            return self._unwrap_received(kek, receiving.decoded(kek, text), bound_to)
         told = self._write(f"decrypt/{kek}", ciphertext=wrapped, associated_data=_b64(bound_to.encode()))
         return base64.b64decode(told["data"]["plaintext"])
 
@@ -47,15 +74,16 @@ class Transit:
 
     def destroy_key(self, name: str) -> None:
         """See KeyService. A key that is already gone is gone."""
-        if self.key_exists(name):
-            self._write(f"keys/{name}/config", deletion_allowed=True)
-            self._call(lambda: self._client.delete(f"transit/keys/{name}"), name)
+        for part in _parts(name):
+            if self._read(part) is not None:
+                self._write(f"keys/{part}/config", deletion_allowed=True)
+                self._call(partial(self._client.delete, f"transit/keys/{part}"), part)
         if self.key_exists(name):
             raise CheckFailed(f"key {name} still exists after its destruction (D7)")
 
     def key_exists(self, name: str) -> bool:
         """See KeyService."""
-        return self._read(name) is not None
+        return any(self._read(part) is not None for part in _parts(name))
 
     def remains(self, name: str) -> str | None:  # noqa: ARG002  (part of the protocol)
         """Nothing: a deleted transit key leaves no name behind."""
@@ -85,6 +113,12 @@ class Transit:
         told = self._write(f"hmac/{name}", input=_b64(message), algorithm="sha2-256")
         return base64.b64decode(told["data"]["hmac"].split(":")[-1])
 
+    def _unwrap_received(self, kek: str, raw: bytes, bound_to: str) -> bytes:
+        """The server opens the RSA part, which holds the fresh key of this one message."""
+        cut = receiving.RSA_BITS // 8
+        told = self._write(f"decrypt/{kek}{_PAIR}", ciphertext=f"vault:v1:{_b64(raw[:cut])}")
+        return receiving.open_with(base64.b64decode(told["data"]["plaintext"]), raw[cut:], bound_to)
+
     def _write(self, path: str, **body: Any) -> Any:
         return self._call(lambda: self._client.write_data(f"transit/{path}", data=body), path.split("/", 1)[1])
 
@@ -104,6 +138,11 @@ class Transit:
             raise KeyGone(f"key {name} is gone, or what was given was not wrapped under it") from None
         except (exceptions.VaultError, requests.RequestException):
             raise DependencyUnreachable("the key service cannot be reached; nothing was lost, run again") from None
+
+
+def _parts(name: str) -> list[str]:
+    """The transit keys that a key consists of: a key-encryption key may have a receiving pair, which goes first."""
+    return [name + _PAIR, name] if "." in name else [name]
 
 
 def _b64(raw: bytes) -> str:

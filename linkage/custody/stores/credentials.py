@@ -21,6 +21,8 @@ class Credentials:
     kms_access_key: str | None = field(default=None, repr=False)
     kms_secret_key: str | None = field(default=None, repr=False)
     pins: Mapping[str, str] = field(default_factory=dict, repr=False)
+    exchange_access_key: str | None = field(default=None, repr=False)
+    exchange_secret_key: str | None = field(default=None, repr=False)
 
 
 def load(principal: str) -> Credentials:
@@ -38,4 +40,6 @@ def load(principal: str) -> Credentials:
         told.get("kms_access_key"),
         told.get("kms_secret_key"),
         told.get("pins", {}),
+        told.get("exchange_access_key"),
+        told.get("exchange_secret_key"),
     )

@@ -16,6 +16,8 @@ from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, Misu
 
 PRIMARY = "primary"
 """The name of the store that `LINKAGE_S3_ENDPOINT` points to; replicas have names of their own."""
+EXCHANGE = "exchange"
+"""The name of the store that `LINKAGE_EXCHANGE_ENDPOINT` points to, where inboxes are not in the primary one."""
 _BATCH = 1000  # what one DeleteObjects call takes at most
 ATTEMPTS = 4  # of each request, the waits between them growing to seconds
 _ROUNDS = 3  # deletions that a store refused for a moment are asked for again
@@ -53,16 +55,17 @@ class ObjectStore:
     def __init__(self, principal: str, place: str = PRIMARY) -> None:
         from botocore.config import Config
 
-        conf, keys = settings.load(), credentials.load(principal)
-        endpoint = places()[place]
+        conf = settings.load()
+        endpoint = _endpoint(place)
+        access_key, secret_key = _key_pair(principal, place)
         self.principal = principal
         self.place = place
         self._client = _session(os.getpid()).client(
             "s3",
             endpoint_url=endpoint or None,
             region_name=conf.s3_region,
-            aws_access_key_id=keys.s3_access_key,
-            aws_secret_access_key=keys.s3_secret_key,
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
             config=Config(
                 s3={"addressing_style": "path" if endpoint else "auto"},
                 retries={"max_attempts": ATTEMPTS, "mode": "standard"},
@@ -220,7 +223,8 @@ class ObjectStore:
 
     @property
     def _name(self) -> str:
-        return "the object store" if self.place == PRIMARY else f"the replica '{self.place}'"
+        named = {PRIMARY: "the object store", EXCHANGE: "the exchange"}
+        return named.get(self.place, f"the replica '{self.place}'")
 
     def _told(self, response: Any, bucket: str) -> Exception:
         code = str(response.get("Error", {}).get("Code", ""))
@@ -238,7 +242,7 @@ def places() -> dict[str, str]:
     found = {PRIMARY: conf.s3_endpoint}
     for told in filter(None, (one.strip() for one in conf.s3_replicas.split(","))):
         name, _, endpoint = told.partition("=")
-        if not (name.isidentifier() and endpoint) or name in found:
+        if not (name.isidentifier() and endpoint) or name in (*found, EXCHANGE):
             raise Misuse("LINKAGE_S3_REPLICAS takes name=endpoint, separated by commas, each name once")
         found[name] = endpoint
     return found
@@ -247,7 +251,12 @@ def places() -> dict[str, str]:
 def client(principal: str, place: str = PRIMARY) -> ObjectStore:
     """The object store (or a replica of it) as `principal`; clients are kept per process and settings."""
     conf = settings.load()
-    return _client(principal, place, places()[place], str(conf.secrets), conf.s3_timeout_seconds, os.getpid())
+    return _client(principal, place, _endpoint(place), str(conf.secrets), conf.s3_timeout_seconds, os.getpid())
+
+
+def exchange(principal: str) -> ObjectStore:
+    """The object store where inboxes and the directory lie, as `principal`: the primary one unless it is named apart."""
+    return client(principal, EXCHANGE if settings.load().exchange_endpoint else PRIMARY)
 
 
 def everywhere(principal: str) -> list[ObjectStore]:
@@ -259,6 +268,20 @@ def purge_everywhere(principal: str, bucket: str, prefix: str) -> None:
     """Remove everything under `prefix` from the primary store and every replica."""
     for store in everywhere(principal):
         store.purge(bucket, prefix)
+
+
+def _endpoint(place: str) -> str:
+    return settings.load().exchange_endpoint if place == EXCHANGE else places()[place]
+
+
+def _key_pair(principal: str, place: str) -> tuple[str, str]:
+    """The principal's keys at that store. Raises Misuse when it has none for the exchange."""
+    told = credentials.load(principal)
+    if place != EXCHANGE:
+        return told.s3_access_key, told.s3_secret_key
+    if not (told.exchange_access_key and told.exchange_secret_key):
+        raise Misuse(f"this deployment holds no credentials of '{principal}' for the exchange")
+    return told.exchange_access_key, told.exchange_secret_key
 
 
 @lru_cache(maxsize=1)

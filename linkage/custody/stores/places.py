@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from linkage import policy, settings
 from linkage.custody.models import Holding
 from linkage.custody.stores import objects
 from linkage.errors import CheckFailed
@@ -24,10 +25,32 @@ def spots_of(holding: Holding) -> list[Spot]:
     In every configured store, also those that came after the holding was written: the store's own replication may have
     filled them. A received transfer may lie in the inbox again, sent a second time and sealed for a later date (D2).
     """
-    where = [(holding.bucket, holding.prefix)]
-    if holding.transfer_id and holding.bucket != f"{holding.store}-inbox":
-        where.append((f"{holding.store}-inbox", inbox_prefix(holding.transfer_id)))
-    return [Spot(place, bucket, prefix) for place in objects.places() for bucket, prefix in where]
+    inbox = f"{holding.store}-inbox"
+    if holding.bucket == inbox:
+        return [Spot(place, inbox, holding.prefix) for place in inbox_places()]
+    spots = [Spot(place, holding.bucket, holding.prefix) for place in objects.places()]
+    return spots + (inbox_spots(holding.store, holding.transfer_id) if holding.transfer_id else [])
+
+
+def inbox_places() -> list[str]:
+    """The stores in which inboxes lie: the exchange, where it is a store of its own, else the primary and its replicas."""
+    return [objects.EXCHANGE] if settings.load().exchange_endpoint else list(objects.places())
+
+
+def inbox_spots(store: str, transfer: str) -> list[Spot]:
+    """Every spot where copies of a transfer may wait for a store."""
+    return [Spot(place, f"{store}-inbox", inbox_prefix(transfer)) for place in inbox_places()]
+
+
+def own_stores() -> list[str]:
+    """The stores of this deployment's site: those whose holder it is, or all in the sandbox (`LINKAGE_SITE`).
+
+    Several authorities are as many deployments: each has its own store and no other's.
+    """
+    site, plan = settings.load().site, policy.load()
+    if site == "authority":
+        return [policy.own_store()]
+    return sorted(store for store, holder in plan.stores.items() if site in ("all", holder))
 
 
 def inbox_prefix(transfer: str) -> str:

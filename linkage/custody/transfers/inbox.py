@@ -14,7 +14,8 @@ from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding, HoldingRow, holder_of
 from linkage.custody.register import Register, register_key, row_of
 from linkage.custody.stores import objects, places
-from linkage.custody.transfers import sealing
+from linkage.custody.transfers import receipts, sealing
+from linkage.custody.transfers.receipts import Refused
 from linkage.custody.transfers.sealing import Manifest
 from linkage.custody.vault import holding_facts, kek_date, kek_name, link_parents, require_future
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, LinkageError
@@ -29,7 +30,8 @@ def receive(store: str) -> list[Holding]:
     """Take every complete transfer in the store's inbox into its vault; returns the holdings that are new.
 
     Each must be signed by its sender, allowed by the policy, unaltered, in time, and not here already. One that is
-    not becomes an incident and is removed, and the others go on. The clock starts with the first copy (D2).
+    not becomes an incident and is removed, and the others go on; the sender finds either answer as a receipt. The clock
+    starts with the first copy (D2).
     Raises DependencyUnreachable; a re-run carries on.
     """
     register = Register.open()
@@ -56,11 +58,11 @@ def relay(store: str = "ons-relay") -> list[str]:
     forwarded = []
     for name in _complete(store):
         try:
-            manifest = _genuine(store, name)
+            manifest, mark = _genuine(store, name)
             if manifest.told["via"] != store:
                 raise FlowRefused("N17", f"{name} does not go by way of '{store}'")
             _check_flow(manifest)
-            _forward(register, store, manifest)
+            _forward(register, store, manifest, mark)
         except DependencyUnreachable:
             raise
         except LinkageError as error:
@@ -72,24 +74,28 @@ def relay(store: str = "ons-relay") -> list[str]:
 
 def _complete(store: str) -> Iterator[str]:
     """Ids of the transfers in the inbox that have a manifest, in order of their names."""
-    found = objects.client(store).versions(f"{store}-inbox", "transfers/")
+    found = objects.exchange(store).versions(f"{store}-inbox", "transfers/")
     yield from sorted({one.key.split("/")[1] for one in found if one.key.endswith("/manifest.json") and not one.marker})
 
 
 def _take(register: Register, store: str, name: str) -> Holding | None:
-    known = register.find(store, natural_key=name, state=None)
-    if known and known[0].state != "writing":
-        objects.purge_everywhere(store, f"{store}-inbox", sealing.prefix(name))
-        return None
-    manifest = _genuine(store, name)
+    manifest, mark = _genuine(store, name)
     if manifest.told["recipient"] != store:
         raise FlowRefused("N17", f"{name} is addressed to another store")
+    known = register.find(store, natural_key=name, state=None)
+    if known and known[0].state != "writing":
+        if known[0].state != "held":
+            # It was taken once and is gone: a late copy is nobody's mistake, an old one put back is somebody's deed.
+            register.incident("transfer_replayed", f"{store}/{name}", f"{name} came again after its destruction", store)
+        receipts.give(store, name, mark, "accepted")
+        _clear(store, name)
+        return None
     _check_flow(manifest)
     row = _row(store, manifest, known[0] if known else None)
     for number, digest in enumerate(manifest.told["parts"], start=1):
         _part(store, manifest, number, digest)
     if not keys.service(store).key_exists(str(row.kek)):
-        raise CheckFailed(f"{name} is sealed under a key that is destroyed")
+        raise Refused("expired", f"{name} is sealed under a key that is destroyed")
     with register.transaction() as session:
         register_key(session, str(row.kek), store, kek_date(row.target))
         session.merge(row)
@@ -106,18 +112,31 @@ def _take(register: Register, store: str, name: str) -> Holding | None:
         ledger.append(session, "received", holding_facts(kept), once=f"received|{kept.id}")
         holding = Holding.of(kept)
     faults.reach("receive_held")
-    objects.purge_everywhere(store, f"{store}-inbox", sealing.prefix(name))
+    receipts.give(store, name, mark, "accepted")
+    _clear(store, name)
     return holding
 
 
-def _genuine(store: str, name: str) -> Manifest:
-    raw = objects.client(store).get(f"{store}-inbox", sealing.manifest_name(name))
-    manifest = sealing.read_manifest(raw)
-    if manifest.told.get("transfer") != name or not manifest.genuine(keys.service(store)):
-        raise CheckFailed(f"{name} is not signed by its sender")
+def _clear(store: str, name: str) -> None:
+    """Every copy of the transfer out of the inbox, its replicas included."""
+    for spot in places.inbox_spots(store, name):
+        objects.client(store, spot.place).purge(spot.bucket, spot.prefix)
+
+
+def _genuine(store: str, name: str) -> tuple[Manifest, str]:
+    """The manifest in the inbox, and how a receipt names it. Raises Refused, FlowRefused (D15)."""
+    raw = objects.exchange(store).get(f"{store}-inbox", sealing.manifest_name(name))
+    try:
+        manifest = sealing.read_manifest(raw)
+    except CheckFailed as error:
+        raise Refused("unreadable", str(error)) from None
+    if manifest.told.get("transfer") != name or not manifest.genuine(store):
+        raise Refused("unsigned", f"{name} is not signed by its sender")
     if manifest.sent_at > clock.now() + _SKEW:
-        raise CheckFailed(f"{name} says it was sent in the future")
-    return manifest
+        raise Refused("future", f"{name} says it was sent in the future")
+    if manifest.told["simulated"] != clock.is_simulated():
+        raise FlowRefused("D15", f"{name} was sent under another kind of clock")
+    return manifest, receipts.mark(raw)
 
 
 def _check_flow(manifest: Manifest) -> None:
@@ -206,14 +225,14 @@ def _first_copy(store: str, manifest: Manifest) -> datetime:
 
     The object store's own clock counts only under the real clock; the sandbox's does not know the simulated one.
     """
-    inbox, name = objects.client(store), sealing.manifest_name(manifest.told["transfer"])
+    inbox, name = objects.exchange(store), sealing.manifest_name(manifest.told["transfer"])
     moments = [manifest.sent_at]
     for version in inbox.versions(f"{store}-inbox", name):
         if version.marker:
             continue
         try:
             other = sealing.read_manifest(inbox.get(f"{store}-inbox", version.key, version.version_id))
-            genuine = other.genuine(keys.service(store))
+            genuine = other.genuine(store)
         except CheckFailed:
             continue
         if genuine:
@@ -232,13 +251,17 @@ def _copy_in(store: str, manifest: Manifest, prefix: str) -> None:
 
 
 def _part(store: str, manifest: Manifest, number: int, digest: str) -> bytes:
-    part = objects.client(store).get(f"{store}-inbox", sealing.part_name(manifest.told, number))
+    name = sealing.part_name(manifest.told, number)
+    try:
+        part = objects.exchange(store).get(f"{store}-inbox", name)
+    except CheckFailed:
+        raise Refused("altered", f"part {number} of {manifest.told['transfer']} is missing") from None
     if hashlib.sha256(part).hexdigest() != digest:
-        raise CheckFailed(f"part {number} of {manifest.told['transfer']} was altered on the way")
+        raise Refused("altered", f"part {number} of {manifest.told['transfer']} was altered on the way")
     return part
 
 
-def _forward(register: Register, store: str, manifest: Manifest) -> None:
+def _forward(register: Register, store: str, manifest: Manifest, mark: str) -> None:
     told = manifest.told
     recipient, name = str(told["recipient"]), str(told["transfer"])
     own = _relay_row(store, manifest)
@@ -249,7 +272,7 @@ def _forward(register: Register, store: str, manifest: Manifest) -> None:
     with register.transaction() as session:
         session.merge(own)
     faults.reach("relay_registered")
-    relay_store = objects.client(store)
+    relay_store = objects.exchange(store)
     for number, digest in enumerate(told["parts"], start=1):
         relay_store.put(f"{recipient}-inbox", sealing.part_name(told, number), _part(store, manifest, number, digest))
     raw = relay_store.get(f"{store}-inbox", sealing.manifest_name(name))
@@ -257,6 +280,7 @@ def _forward(register: Register, store: str, manifest: Manifest) -> None:
     faults.reach("relay_forwarded")
     facts = {"transfer": name, "store": store, "recipient": recipient, "flow": told["flow"]}
     ledger.record("relayed", facts, once=f"relayed|{name}|{told['attempt']}")
+    receipts.give(store, name, mark, "forwarded")
     destruction.destroy(own.id, reason=_FORWARDED)
 
 
@@ -295,10 +319,20 @@ def _relay_row(store: str, manifest: Manifest) -> HoldingRow:
 
 
 def _refuse(register: Register, store: str, name: str, error: LinkageError) -> None:
-    """An incident, and the copy is removed: what is refused has no deadline and must not lie about (N20)."""
-    register.incident("transfer_refused", f"{store}/{name}", str(error), store)
+    """An incident and a receipt, and the copy is removed: what is refused has no deadline and must not lie about (N20)."""
+    mark = _mark(store, name)
+    register.incident("transfer_refused", f"{store}/{name}/{mark[:16]}", str(error), store)
     ledger.record("refused", {"transfer": name, "store": store, "reason": str(error)[:300]})
-    objects.purge_everywhere(store, f"{store}-inbox", sealing.prefix(name))
+    receipts.give(store, name, mark, "refused", receipts.reason_of(error))
+    _clear(store, name)
+
+
+def _mark(store: str, name: str) -> str:
+    """How receipts name the manifest that lies there; somebody may have taken it away meanwhile."""
+    try:
+        return receipts.mark(objects.exchange(store).get(f"{store}-inbox", sealing.manifest_name(name)))
+    except CheckFailed:
+        return "gone"
 
 
 def _moment(told: str | None) -> datetime | None:

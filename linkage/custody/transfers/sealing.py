@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import secrets as random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 from linkage import clock, policy
 from linkage.custody import cipher, faults, keys
 from linkage.custody.evidence import ledger
-from linkage.custody.models import Holding, holder_of
+from linkage.custody.models import Holding, SentRow, holder_of
 from linkage.custody.register import Register, deadline_of, register_key
 from linkage.custody.stores import objects, places
+from linkage.custody.transfers import directory, receipts, trust
 from linkage.custody.vault import PART_BYTES, Vault, kek_date, kek_name, parquet, require_future
 from linkage.errors import CheckFailed, FlowRefused
 from linkage.policy.schema import DEPARTMENTS
 
 if TYPE_CHECKING:
     import polars as pl
+    from sqlalchemy.orm import Session
 
 prefix = places.inbox_prefix
 SCHEMA = 1
@@ -72,13 +74,13 @@ class Manifest:
         """When the sender signed it."""
         return datetime.fromisoformat(self.told["sent_at"])
 
-    def genuine(self, reader: keys.KeyService) -> bool:
-        """Whether the named sender signed it, and the ids are those of its own route and natural key."""
+    def genuine(self, reader: str) -> bool:
+        """Whether the named sender signed it, and the ids are those of its own route and natural key (`reader` asks)."""
         route = [str(self.told[key]) for key in ("programme", "sender", "recipient", "dataset_class", "natural_key")]
         ids = transfer_id(*route)
         if (self.told["transfer"], self.told["holding"]) != (ids, holding_id(ids)):
             return False
-        return reader.verify(f"sign-{self.told['sender']}", self.text.encode(), self.signature)
+        return trust.verify(reader, str(self.told["sender"]), self.text.encode(), self.signature)
 
 
 def send(
@@ -99,7 +101,8 @@ def send(
     The policy is asked first: N3, N14, N17, D3. Bytes pass only where a flow allows any column, for nobody can see
     what is in them. The transfer id follows from the route and `natural_key`: sent again, the recipient ignores what
     it has. `secrets` are wrapped for the recipient and ride in the manifest. `parents` are the sender's holdings; the
-    recipient's copy inherits their deadline (D4). Raises FlowRefused, DependencyUnreachable.
+    recipient's copy inherits their deadline (D4). For a store of another deployment the data key is sealed by its
+    published receiving key, without its key service. Raises FlowRefused, CheckFailed, DependencyUnreachable.
     """
     data, columns, rows = _opened(content)
     plan = policy.load(programme)
@@ -114,9 +117,7 @@ def send(
     require_future(deadline)
     ids = transfer_id(programme, sender, recipient, dataset_class, natural_key)
     holding, kek = holding_id(ids), kek_name(recipient, deadline.target)
-    with register.transaction() as session:
-        register_key(session, kek, recipient, kek_date(deadline.target))
-    service, data_key = keys.service(sender), cipher.new_key()
+    wrap, data_key = _wrapper(register, sender, recipient, kek, deadline.target), cipher.new_key()
     attempt = random.token_hex(8)
     of = cipher.number_of_parts(len(data), PART_BYTES)
     sealed = cipher.sealed_parts(data_key, holding, cipher.pieces_of(data, PART_BYTES), of)
@@ -137,8 +138,8 @@ def send(
         "columns": list(columns),
         "sent_at": now.isoformat(),
         "kek": kek,
-        "wrapped_dek": service.wrap(kek, data_key, holding),
-        "secrets": {name: service.wrap(kek, value, f"{holding}|{name}") for name, value in (secrets or {}).items()},
+        "wrapped_dek": wrap(data_key, holding),
+        "secrets": {name: wrap(value, f"{holding}|{name}") for name, value in (secrets or {}).items()},
         "parents": [source.id for source in sources],
         "inherits": [_inherited(source) for source in sources],
         "parts": [],
@@ -146,9 +147,13 @@ def send(
         "rows": None if {holder_of(sender), holder_of(recipient)} & set(DEPARTMENTS) else rows,
         "simulated": clock.is_simulated(),
     }
-    _deliver(sender, flow.via or recipient, told, sealed)
+    manifest = _deliver(sender, flow.via or recipient, told, sealed)
     facts = {key: told[key] for key in ("transfer", "sender", "recipient", "via", "dataset_class", "programme", "wave")}
-    ledger.record("sent", {**facts, "flow": flow.id, "lawful_basis": flow.lawful_basis}, once=f"sent|{ids}")
+    with register.transaction() as session:
+        ledger.append(
+            session, "sent", {**facts, "flow": flow.id, "lawful_basis": flow.lawful_basis}, once=f"sent|{ids}"
+        )
+        _remember(session, told, now, manifest)
     return Transfer(ids, holding, sender, recipient, flow.via, flow.id, dataset_class, now, of, len(data))
 
 
@@ -201,17 +206,50 @@ def read_manifest(raw: bytes) -> Manifest:
     return found
 
 
-def _deliver(sender: str, inbox: str, told: dict[str, Any], sealed: Iterable[cipher.Buffer]) -> None:
-    store = objects.client(sender)
+def _wrapper(
+    register: Register, sender: str, recipient: str, kek: str, target: datetime | None
+) -> Callable[[bytes, str], str]:
+    """How secrets are wrapped for the recipient: by the key service both use, or by the key it published (N13)."""
+    if trust.outside(recipient):
+        try:
+            published = directory.receiving_key(sender, recipient, kek)
+        except CheckFailed as error:
+            register.incident("directory_entry_refused", f"{recipient}/{kek}", str(error), sender)
+            raise
+        return lambda secret, bound_to: published.seal(kek, secret, bound_to)
+    with register.transaction() as session:
+        register_key(session, kek, recipient, kek_date(target))
+    service = keys.service(sender)
+    return lambda secret, bound_to: service.wrap(kek, secret, bound_to)
+
+
+def _remember(session: Session, told: Mapping[str, Any], now: datetime, manifest: str) -> None:
+    """Note that it went, once more if it went before: its answer may speak of any of its manifests."""
+    known = session.get(SentRow, told["transfer"], with_for_update=True)
+    if known is not None:
+        known.manifests, known.sent_at = [*known.manifests, manifest], now
+        if known.answer == "refused":
+            known.answer = known.reason = known.answered_at = None
+        return
+    same = {key: told[key] for key in ("transfer", "recipient", "via", "dataset_class", "programme", "wave")}
+    row = SentRow(**same, store=told["sender"], flow_id=told["flow"], manifests=[manifest], sent_at=now)
+    row.first_sent_at = now
+    session.add(row)
+
+
+def _deliver(sender: str, inbox: str, told: dict[str, Any], sealed: Iterable[cipher.Buffer]) -> str:
+    """Parts first, the signed manifest last; returns how receipts name that manifest."""
+    store = objects.exchange(sender)
     for number, part in enumerate(sealed, start=1):
         told["parts"].append(hashlib.sha256(part).hexdigest())
         store.put(f"{inbox}-inbox", part_name(told, number), part)
     faults.reach("send_parts")
     text = json.dumps(told, sort_keys=True, separators=(",", ":"))
     signature = keys.service(sender).sign(f"sign-{sender}", text.encode())
-    outer = json.dumps({"manifest": text, "signature": base64.b64encode(signature).decode()})
-    store.put(f"{inbox}-inbox", manifest_name(told["transfer"]), outer.encode())
+    outer = json.dumps({"manifest": text, "signature": base64.b64encode(signature).decode()}).encode()
+    store.put(f"{inbox}-inbox", manifest_name(told["transfer"]), outer)
     faults.reach("send_manifest")
+    return receipts.mark(outer)
 
 
 def _opened(content: pl.DataFrame | bytes) -> tuple[bytes, tuple[str, ...], int | None]:

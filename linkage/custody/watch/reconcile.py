@@ -12,6 +12,7 @@ from linkage.custody.models import LIVE, Holding
 from linkage.custody.register import Register
 from linkage.custody.stores import landing, objects
 from linkage.custody.stores.objects import Version
+from linkage.custody.stores.places import inbox_places, own_stores
 from linkage.custody.transfers import sealing
 from linkage.custody.vault import part_key
 from linkage.errors import CheckFailed
@@ -46,17 +47,6 @@ class Reconciliation:
         return not self.incidents
 
 
-def own_stores() -> list[str]:
-    """The stores of this deployment's site: those whose holder it is, or all in the sandbox (`LINKAGE_SITE`).
-
-    Several authorities are as many deployments: each has its own store and no other's.
-    """
-    site, plan = settings.load().site, policy.load()
-    if site == "authority":
-        return [policy.own_store()]
-    return sorted(store for store, holder in plan.stores.items() if site in ("all", holder))
-
-
 def reconcile(stores: Sequence[str] | None = None) -> Reconciliation:
     """Compare the site's buckets (or the named stores') with the register; each difference is an incident (D14)."""
     register = Register.open()
@@ -69,12 +59,14 @@ def reconcile(stores: Sequence[str] | None = None) -> Reconciliation:
         checked += len(living)
         for place in objects.places():
             listing, at = objects.client(verifier_of(store), place), _at(place)
-            vault, inbox = listing.versions(f"{store}-vault"), listing.versions(f"{store}-inbox")
+            vault = listing.versions(f"{store}-vault")
             begun = [f"{store}-vault/{key}" for key, _ in listing.uploads(f"{store}-vault")]
             unowned += [f"{at}{store}-vault/{one}" for one in _unowned(vault, f"{store}-vault", living)]
             unowned += [f"{at}{one}" for one in begun if not _owned(one, living)]
             missing += [f"{at}{one}" for one in _missing(vault, living, f"{store}-vault", place)]
-            waiting += [f"{at}{store}-inbox/{name}" for name in _waiting(store, inbox, living)]
+        for place in inbox_places():
+            inbox = objects.client(verifier_of(store), place).versions(f"{store}-inbox")
+            waiting += [f"{_at(place)}{store}-inbox/{name}" for name in _waiting(store, inbox, living)]
         if store == policy.own_store():
             waiting += _landed()
     for kind, found in (("unowned_object", unowned), ("missing_objects", missing), ("transfer_waiting", waiting)):
@@ -96,7 +88,7 @@ def _owned(place: str, living: Sequence[Holding]) -> bool:
 
 def _at(place: str) -> str:
     """What comes before a bucket's name when it is a replica's."""
-    return "" if place == objects.PRIMARY else f"{place}/"
+    return "" if place in (objects.PRIMARY, objects.EXCHANGE) else f"{place}/"
 
 
 def _missing(versions: Iterable[Version], living: Sequence[Holding], bucket: str, place: str) -> list[str]:
@@ -134,7 +126,7 @@ def _landed() -> list[str]:
 def _age(store: str, name: str, arrived: datetime) -> timedelta:
     """How long a transfer waits: by its manifest's own time where it has one, else by the object store's real clock."""
     try:
-        manifest = sealing.read_manifest(objects.client(store).get(f"{store}-inbox", sealing.manifest_name(name)))
+        manifest = sealing.read_manifest(objects.exchange(store).get(f"{store}-inbox", sealing.manifest_name(name)))
     except CheckFailed:
         return datetime.now(UTC) - arrived
     return clock.now() - manifest.sent_at
