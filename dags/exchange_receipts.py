@@ -1,9 +1,9 @@
 """
 ### Exchange receipts
 
-**What flows.** The keys that others seal for are made ahead and published. Then what this site sent is looked up: each transfer gets
-one plain sentence, acknowledged, passed on, refused or late; what is late or was harmed on the way is sent again, which changes
-nothing for a recipient that has it. Silence and refusals that sending again cannot mend raise an alert.
+**What flows.** The keys that others seal for are made ahead and published. Then what this site sent is looked up: each transfer
+gets one plain sentence, acknowledged, passed on, refused or late; what is late or was harmed on the way is sent again, which
+changes nothing for a recipient that has it. Silence and refusals that sending again cannot mend raise an alert.
 
 **Who owns it.** Each site's exchange desk. **Rules.** N14 (nothing is sent back: the sender looks, nobody answers), N17, D2, D10.
 
@@ -28,10 +28,10 @@ def exchange_receipts():
     @task
     @step
     def publish_keys() -> None:
-        from linkage.custody.keys.prepare import prepare
+        from linkage.custody.keys.prepare import ready_for_others
 
         as_of()
-        say(f"{len(prepare())} key-encryption keys are ready for what others send here.")
+        say(ready_for_others())
 
     @task
     @step

@@ -28,6 +28,7 @@ DAGS = (
     *(f"department_match_{name}" for name in DEPARTMENTS),
     "research_linkage",
     "results_release",
+    "exchange_receipts",
     "retention_sweep",
     "subject_rights",
 )
@@ -123,6 +124,7 @@ def _play_day(stage: Stage, people: Population, day: date) -> None:
             stage.journal.match = quality.measure(people.people, registers)
     stage.run("research_linkage", day)
     stage.approve("results_release", day)
+    stage.run("exchange_receipts", day)
     stage.run("subject_rights", day)
     stage.run("retention_sweep", day)
 

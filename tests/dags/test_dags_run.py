@@ -60,6 +60,7 @@ def day(dags: dict[str, Any]) -> Iterator[dict[str, dict[str, str]]]:
     told["results_release marked"] = run(dags["results_release"], mark_success="approval_of_.*")
     with approvals_given():
         told["results_release"] = run(dags["results_release"])
+    told["exchange_receipts"] = run(dags["exchange_receipts"])
     told["subject_rights"] = run(dags["subject_rights"])
     told["retention_sweep"] = run(dags["retention_sweep"])
     yield told
@@ -143,6 +144,7 @@ def test_every_delivery_is_received_and_the_run_succeeds(day: dict[str, dict[str
         "department_match_dfe",
         "research_linkage",
         "results_release",
+        "exchange_receipts",
         "retention_sweep",
     ],
 )

@@ -2,7 +2,7 @@
 
 AUTHORITY = {"partner_deliveries", "early_help_families", "evaluation_submission", "subject_rights"}
 ONS = {"evaluation_exchange", "research_linkage", "results_release"}
-EVERY_SITE = {"retention_sweep"}
+EVERY_SITE = {"exchange_receipts", "retention_sweep"}
 BY_SITE = {
     "authority": AUTHORITY | EVERY_SITE,
     "ons": ONS | EVERY_SITE,

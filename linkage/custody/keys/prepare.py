@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 
 from linkage import clock, policy, settings
@@ -27,14 +27,29 @@ def prepare(stores: Sequence[str] | None = None, days: int = DAYS) -> list[str]:
     """
     mine = list(stores if stores is not None else own_stores())
     holders = {policy.load().stores[store] for store in mine}
-    witness = ["witness"] if settings.load().site in ("all", "authority") else []
+    # One ledger has one witness; deployments that share nothing have one each.
+    conf = settings.load()
+    witness = ["witness"] if conf.trust_file or conf.site in ("all", "authority") else []
     for principal in [*mine, *sorted(f"verifier-{holder}" for holder in holders), *witness]:
         keys.service(principal).create_key(f"sign-{principal}", "ed25519")
-    made = [kek for store in mine for day in _days(days) if (kek := _made(store, day))]
+    made = [kek for store in mine for day in _needed(store, days) if (kek := _made(store, day))]
     made += [kek for store in mine if _keeps(store) and (kek := _made(store, None))]
     for store in mine:
         _publish(store, days)
     return made
+
+
+def ready_for_others() -> str:
+    """The daily preparation, in a sentence; nothing is to be done where senders reach the key service and it makes the keys."""
+    if settings.load().keys == "openbao" and settings.load().trust_file is None:
+        return "Senders use this key service themselves: 0 keys to make ahead."
+    return f"{len(prepare())} key-encryption keys are ready for what others send here."
+
+
+def _needed(store: str, days: int) -> Collection[date | None]:
+    """OpenBao makes a store's own keys as they are used: then only what others seal for is made ahead."""
+    conf = settings.load()
+    return _received(store, days) if conf.keys == "openbao" and conf.trust_file else _days(days)
 
 
 def _publish(store: str, days: int) -> None:
@@ -42,21 +57,21 @@ def _publish(store: str, days: int) -> None:
     dates = _received(store, days)
     if not dates:
         return
-    for day in sorted(dates):
+    for day in dates:
         kek = _made(store, day)
         if kek is not None:
             directory.publish_receiving_key(store, kek)
     directory.tidy(store, {key.name for key in Register.open().keys(destroyed=True)})
 
 
-def _received(store: str, days: int) -> set[date]:
-    """The destruction dates of whatever may come from outside today or on one of the coming days."""
-    plan, found = policy.load(), set[date]()
+def _received(store: str, days: int) -> set[date | None]:
+    """The destruction dates of whatever may come from outside today or on one of the coming days; None: never."""
+    plan, found = policy.load(), set[date | None]()
     flows = [flow for flow in plan.file.flow.values() if flow.recipient == store and trust.outside(flow.sender)]
     for number in range(days + 1):
         moment = clock.at(clock.today() + timedelta(days=number), 12)
         if plan.is_open(moment):
-            found |= {day for flow in flows if (day := kek_date(plan.deadline(flow.dataset, moment).target))}
+            found |= {kek_date(plan.deadline(flow.dataset, moment).target) for flow in flows}
     return found
 
 
