@@ -103,7 +103,13 @@ _group(
 _group("hold", "Legal holds.", place=custody.hold_place, lift=custody.hold_lift, list=custody.hold_list)
 _group("release", "The release gate.", check=release.check, query=release.query)
 _group("stack", "The embedded stack.", start=stack.start, stop=stack.stop, status=stack.status, join=stack.join)
-_group("site", "Between organisations: whose signature counts.", card=transfers.card, trust=transfers.trusted)
+_group(
+    "site",
+    "Between organisations: whose signature counts, and what waits.",
+    card=transfers.card,
+    trust=transfers.trusted,
+    receive=transfers.receive,
+)
 _group(
     "rights",
     "Requests of the people themselves.",

@@ -8,6 +8,7 @@ from datetime import date
 from linkage.custody import transfers
 from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding
+from linkage.custody.transfers import trust
 from linkage.custody.vault import Vault
 from linkage.evaluation import gate
 from linkage.release import approvals, bundle
@@ -94,7 +95,9 @@ def release(holding: str) -> list[str]:
 
 
 def deliver() -> list[str]:
-    """As MHCLG: accept what was released."""
+    """As MHCLG: accept what was released; where MHCLG is a site of its own it does so itself (`linkage site receive`)."""
+    if trust.outside(RECIPIENT):
+        return ["MHCLG takes it in at its own site; its receipt will say so."]
     taken = transfers.receive(RECIPIENT)
     return [f"MHCLG accepted {len(taken)} release{'s' if len(taken) != 1 else ''}."]
 

@@ -27,6 +27,16 @@ def transfers(
         raise typer.Exit(1)
 
 
+def receive() -> None:
+    """Take in what waits for this site's stores, as its DAGs do; for a site that runs no Airflow (MHCLG)."""
+    from linkage.custody.stores.places import own_stores
+    from linkage.custody.transfers import inbox
+
+    for store in own_stores():
+        for held in inbox.receive(store):
+            typer.echo(f"{store}: accepted {held.dataset_class} of wave {held.wave} as {held.id}.")
+
+
 def card() -> None:
     """Print this site's signing keys as the others put them into their trust file, each with a fingerprint to read out."""
     from linkage.custody.transfers import trust

@@ -10,7 +10,7 @@ from key_services import key_service  # noqa: F401  (fixture)
 
 from linkage.custody import keys
 from linkage.custody.stores import credentials
-from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, LinkageError
+from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, LinkageError, Misuse
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("key_service")]
 
@@ -50,6 +50,35 @@ def test_a_wrapped_key_opens_in_its_own_context_only(kek: str) -> None:
         with pytest.raises(CheckFailed):
             dwp.unwrap(kek, one, "hld_b")
         assert dwp.unwrap(kek, one, "hld_a") == SECRET
+
+
+def test_the_published_half_seals_with_no_service_and_its_holder_alone_opens(kek: str, key_service: str) -> None:  # noqa: F811
+    """N11, N13: between deployments; bound to its context, opened by nobody else, gone with the key (D7)."""
+    dwp = keys.service("dwp")
+    if key_service == "aws-kms":
+        with pytest.raises(Misuse, match="OpenBao or an HSM"):
+            dwp.receiving_key(kek)
+        return
+    dwp.make_kek(kek)
+    published = dwp.receiving_key(kek)
+    assert dwp.receiving_key(kek) == published, "made once"
+    sealed = published.seal(kek, SECRET, "hld_a|key")
+    assert published.seal(kek, SECRET, "hld_a|key") != sealed
+    assert dwp.unwrap(kek, sealed, "hld_a|key") == SECRET
+    assert keys.service("verifier-dwp").unwrap(kek, sealed, "hld_a|key") == SECRET
+    for harmed, bound_to in (
+        (sealed, "hld_b|key"),
+        (sealed[:-8] + "AAAAAAA=", "hld_a|key"),
+        (sealed[:40], "hld_a|key"),
+    ):
+        with pytest.raises(CheckFailed):
+            dwp.unwrap(kek, harmed, bound_to)
+    with pytest.raises(FlowRefused, match="N11"):
+        keys.service("authority").unwrap(kek, sealed, "hld_a|key")
+    dwp.destroy_key(kek)
+    assert not keys.service("verifier-dwp").key_exists(kek)
+    with pytest.raises(keys.KeyGone):
+        dwp.unwrap(kek, sealed, "hld_a|key")
 
 
 def test_what_was_wrapped_under_one_key_does_not_open_under_another(kek: str) -> None:
