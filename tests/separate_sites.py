@@ -26,13 +26,19 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from linkage import clock, policy, settings
+from linkage import stack as embedded
+from linkage.custody.keys.prepare import prepare
 from linkage.custody.register import Register
 from linkage.custody.stores import objects
+from linkage.custody.transfers import trust
 from linkage.custody.vault import Vault
 from linkage.errors import FlowRefused
+from linkage.stack import postgres
 from linkage.stack.launch import read_env
+from linkage.stack.layout import Layout
 from linkage.stack.register_roles import role_of
-from linkage.stack.secrets import write_private
+from linkage.stack.secrets import Secrets, write_private
+from linkage.stack.site import Site
 
 HOST = "ons"
 DAY = date(2022, 10, 3)
@@ -146,10 +152,8 @@ class Homes:
     def _copy(self, site: str, name: str) -> None:
         told = json.loads((self.home(site) / "secrets" / "stack.json").read_text())
         port = json.loads((self.home(site) / "ports.json").read_text())["postgres"]
-        admin = create_engine(
-            f"postgresql+psycopg2://postgres:{told['postgres_password']}@127.0.0.1:{port}/postgres",
-            isolation_level="AUTOCOMMIT",
-        )
+        as_admin = postgres.url({"postgres": port}, postgres.SUPERUSER, told["postgres_password"], "postgres")
+        admin = create_engine(as_admin, isolation_level="AUTOCOMMIT")
         role = role_of(site)
         with admin.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name} TEMPLATE linkage OWNER linkage"))
@@ -181,27 +185,29 @@ def separate_homes(sites: Sequence[str], airflow: Sequence[str] = ()) -> Iterato
         _set_up(made, airflow)
         yield made
     finally:
-        for site in sites:
-            if made.home(site).exists():
-                made.command(site, "stack", "stop")
+        with ThreadPoolExecutor(len(sites)) as pool:
+            list(pool.map(lambda site: embedded.stop(made.home(site)), sites))
         shutil.rmtree(made.top, ignore_errors=True)
 
 
 def _set_up(homes: Homes, airflow: Sequence[str]) -> None:
-    """The key ceremony of the runbook, by the commands it names."""
+    """The key ceremony of the runbook."""
     others = [site for site in homes.sites if site != HOST]
-    homes.command(HOST, "stack", "start", "--no-airflow")
+    homes.command(HOST, "stack", "start", *([] if HOST in airflow else ["--no-airflow"]))
     for site in others:
-        homes.command(site, "stack", "join", str(homes.home(HOST) / "exchange" / f"{site}.json"))
+        Secrets(Layout.of(homes.home(site)).make().home, Site(site)).join(
+            homes.home(HOST) / "exchange" / f"{site}.json"
+        )
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda site: homes.command(site, "stack", "start", "--no-airflow"), others))
+        how = {site: [] if site in airflow else ["--no-airflow"] for site in others}
+        list(pool.map(lambda site: homes.command(site, "stack", "start", *how[site]), others))
     homes.clock(clock.at(DAY, 9))
-    cards = [homes.command(site, "site", "card") for site in homes.sites]
-    lines = [line for card in cards for line in card.splitlines() if line and not line.startswith("[")]
+    lines = []
+    for site in homes.sites:
+        with homes.at(site):
+            lines += [line for line in trust.card().splitlines() if not line.startswith("[")]
     for site in homes.sites:
         (homes.home(site) / "trust.toml").write_text("\n".join(["[signing]", *lines]) + "\n")
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda site: homes.command(site, "keys", "prepare", "--days", "2"), homes.sites))
-    for site in airflow:
-        homes.command(site, "stack", "start")
-    assert settings.load()
+    for site in homes.sites:
+        with homes.at(site):
+            prepare(days=1)

@@ -17,6 +17,7 @@ from disturbed import Network
 from separate_sites import DAY, Homes, separate_homes
 
 from linkage import clock
+from linkage.custody.keys.prepare import prepare
 from linkage.custody.register import Register
 from linkage.custody.stores import objects
 from linkage.custody.transfers import acknowledgement
@@ -73,6 +74,7 @@ def _ons(site: str, day: date) -> None:
 
 
 def _department(site: str, day: date) -> None:
+    prepare(days=1)  # what may be sent again tomorrow is sealed for another date
     for wave in match_department.accept(site):
         match_department.match(site, wave)
         match_department.return_attributes(site, wave)

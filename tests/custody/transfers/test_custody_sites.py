@@ -484,3 +484,46 @@ def test_every_harm_on_every_hop_is_an_incident_with_a_receipt_and_is_mended_by_
 def test_whatever_happens_on_the_way_in_four_hundred_schedules(sites: Sites, seed: int) -> None:
     """N17, D2"""
     _survives(sites, seed)
+
+
+def test_the_commands_of_the_key_ceremony_say_what_is_trusted_and_what_was_answered(sites: Sites) -> None:
+    """N11: the card has a line a store, and both sides see the same fingerprints."""
+    with sites.at("ons"):
+        card = _said(["site", "card"])
+        assert [line.split(" ")[0] for line in card.splitlines()] == [
+            "[signing]",
+            *("ons-identity", "ons-linker", "ons-relay", "ons-research"),
+        ]
+    with sites.at("authority"):
+        told = _said(["site", "trust"])
+        for line in card.splitlines()[1:]:
+            assert line.split("# ")[1] in told
+        crosswalk()
+        assert "crosswalk of wave 2022-autumn to ons-linker was sent" in _said(["transfers"])
+    with sites.at("ons"):
+        assert "ons-linker: accepted crosswalk" in _said(["site", "receive"])
+    with sites.at("authority"):
+        assert "was acknowledged on 2022-10-03" in _said(["transfers"])
+        assert _said(["transfers", "--open"]) == ""
+
+
+def _said(words: list[str]) -> str:
+    from typer.testing import CliRunner
+
+    from linkage.cli import app
+
+    done = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[signing]\nnobody = ['AAAA']", "[signing]\ndwp = ['AAAA']", "[signing]\ndwp = 3", "[signing]\ndwp = []"],
+)
+def test_a_trust_file_with_a_mistake_trusts_nobody(sites: Sites, text: str) -> None:
+    """N11: an unreadable file is no reason to go on without it."""
+    (sites.top / "trust.toml").write_text(text)
+    os.utime(sites.top / "trust.toml", ns=(1, 1))
+    with sites.at("authority"), pytest.raises(Misuse, match="trust file"):
+        trust.pinned()
