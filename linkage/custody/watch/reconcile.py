@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from linkage import clock, policy, settings
+from linkage import clock, policy
 from linkage.custody.destruction.verification import verifier_of
 from linkage.custody.models import LIVE, Holding
 from linkage.custody.register import Register
