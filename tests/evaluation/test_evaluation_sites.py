@@ -157,7 +157,7 @@ def test_a_wave_goes_round_between_deployments_that_share_nothing_but_the_exchan
     assert homes.network().versions("authority-inbox") == []
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_loss_duplication_and_reordering_between_sites_change_nothing_in_the_result(
     homes: Homes, undisturbed: Result, seed: int
 ) -> None:
@@ -166,7 +166,7 @@ def test_loss_duplication_and_reordering_between_sites_change_nothing_in_the_res
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 130))
+@pytest.mark.parametrize("seed", range(2, 32))
 def test_thirty_more_bad_ways_change_nothing_in_the_result(homes: Homes, undisturbed: Result, seed: int) -> None:
     """N17, D2"""
     _disturbed(homes, undisturbed, seed)

@@ -114,9 +114,21 @@ class Transit:
         return base64.b64decode(told["data"]["hmac"].split(":")[-1])
 
     def _unwrap_received(self, kek: str, raw: bytes, bound_to: str) -> bytes:
-        """The server opens the RSA part, which holds the fresh key of this one message."""
-        cut = receiving.RSA_BITS // 8
-        told = self._write(f"decrypt/{kek}{_PAIR}", ciphertext=f"vault:v1:{_b64(raw[:cut])}")
+        """The server opens the RSA part, which holds the fresh key of this one message.
+
+        It answers 500 to what it cannot open, as it does when it is in trouble: what fails twice, while the key can be
+        read, was not sealed for it.
+        """
+        cut, path = receiving.RSA_BITS // 8, f"decrypt/{kek}{_PAIR}"
+        body = {"ciphertext": f"vault:v1:{_b64(raw[:cut])}"}
+        try:
+            told = self._write(path, **body)
+        except DependencyUnreachable:
+            self._read(kek + _PAIR)
+            try:
+                told = self._write(path, **body)
+            except DependencyUnreachable:
+                raise CheckFailed(f"what was given was not sealed for key {kek}") from None
         return receiving.open_with(base64.b64decode(told["data"]["plaintext"]), raw[cut:], bound_to)
 
     def _write(self, path: str, **body: Any) -> Any:

@@ -70,6 +70,7 @@ def test_the_published_half_seals_with_no_service_and_its_holder_alone_opens(kek
         (sealed, "hld_b|key"),
         (sealed[:-8] + "AAAAAAA=", "hld_a|key"),
         (sealed[:40], "hld_a|key"),
+        (sealed[:60] + "AAAA" + sealed[64:], "hld_a|key"),
     ):
         with pytest.raises(CheckFailed):
             dwp.unwrap(kek, harmed, bound_to)
