@@ -434,7 +434,7 @@ def _every_refusal_is_an_incident(sites: Sites) -> None:
                     assert f"{store}/{told['transfer']}/{told['manifest'][:16]}" in subjects
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_whatever_happens_on_the_way_both_arrive_once_and_are_acknowledged(sites: Sites, seed: int) -> None:
     """N17, D2: lost, doubled, late, torn, altered, forged."""
     _survives(sites, seed)
@@ -480,7 +480,7 @@ def test_every_harm_on_every_hop_is_an_incident_with_a_receipt_and_is_mended_by_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1000, 1400))
+@pytest.mark.parametrize("seed", range(100, 500))
 def test_whatever_happens_on_the_way_in_four_hundred_schedules(sites: Sites, seed: int) -> None:
     """N17, D2"""
     _survives(sites, seed)
