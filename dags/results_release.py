@@ -1,7 +1,8 @@
 """
 ### Results release (ONS to MHCLG)
 
-**What flows.** Authority-level tables are built from the research file, protected by the release gate (R1 to R4), read and
+**What flows.** Authority-level tables, and the comparison of families with and without the programme, are built from the research
+file, protected by the release gate (R1 to R4), read and
 approved by two people who did not make them (R5), and only then sent. The release step looks the approvals up again for
 the exact tables it sends: marking a task as success releases nothing.
 

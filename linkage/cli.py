@@ -20,6 +20,7 @@ from linkage.feeds import commands as feeds
 from linkage.matching import commands as matching
 from linkage.release import commands as release
 from linkage.rights import commands as rights
+from linkage.rights import exceptional_commands as disclosure
 from linkage.sandbox import commands as sandbox
 from linkage.stack import commands as stack
 from linkage.tokens import commands as tokens
@@ -124,6 +125,14 @@ _group(
     answer=rights.answer,
 )
 _group(
+    "disclosure",
+    "Exceptional disclosure, where the law requires or permits it: asked, approved by two, made once.",
+    ask=disclosure.ask,
+    approve=disclosure.approve,
+    reject=disclosure.reject,
+    hand_over=disclosure.hand_over,
+)
+_group(
     "sandbox",
     "A synthetic programme with known truth.",
     run=sandbox.run,
@@ -133,6 +142,7 @@ _group(
     waves=sandbox.waves,
     canaries=sandbox.canaries,
     bad_deliveries=sandbox.bad_deliveries,
+    reidentify=sandbox.reidentify,
 )
 
 

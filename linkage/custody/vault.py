@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from linkage import clock, policy
+from linkage import clock, policy, settings
 from linkage.clock import LONDON
 from linkage.custody import cipher, faults, keys
 from linkage.custody.evidence import ledger
@@ -212,10 +212,12 @@ class Vault:
         return last.get(self.bucket, name)
 
     def require_held(self, holding_id: str) -> Holding:
-        """The holding, if this store holds it now. Raises FlowRefused (N13), CheckFailed."""
+        """The holding, if this store holds it now. Raises FlowRefused (N13, N18), CheckFailed."""
         holding = self.register.get(holding_id)
         if holding.store != self.store:
             raise FlowRefused("N13", f"{holding_id} is not in the store '{self.store}'")
+        if _of_another_programme(holding):
+            raise FlowRefused("N18", f"{holding_id} is of another programme than this deployment serves")
         if holding.state != "held":
             raise CheckFailed(f"{holding_id} is {holding.state}, not held")
         return holding
@@ -223,9 +225,13 @@ class Vault:
     def find(
         self, dataset_class: str, wave: str | None = None, programme: str | None = None, superseded: bool = False
     ) -> list[Holding]:
-        """Holdings of that class in this store, oldest first; those that were superseded only when asked for."""
+        """Holdings of that class in this store, oldest first; those that were superseded only when asked for.
+
+        Outside the authority, what was made for another programme is not found at all (N18).
+        """
         found = self.register.find(self.store, dataset_class, programme, wave)
-        return [holding for holding in found if superseded or holding.superseded_by is None]
+        ours = [holding for holding in found if not _of_another_programme(holding)]
+        return [holding for holding in ours if superseded or holding.superseded_by is None]
 
     def supersede(self, old: str | Holding, new: str | Holding) -> Holding:
         """Note that `new` takes the place of `old`, whose deadline comes nearer where the rule says so (D16)."""
@@ -357,6 +363,16 @@ def kek_name(store: str, target: datetime | None) -> str:
     """Name of the key-encryption key of a store for a target: one for each destruction date."""
     day = kek_date(target)
     return f"{store}.{day:%Y%m%d}" if day else f"{store}.kept"
+
+
+def _of_another_programme(holding: Holding) -> bool:
+    """Whether it was made from another programme's cohort, at a holder that serves programmes side by side (N18).
+
+    The authority's own holdings are one body of data, of which each programme is sent its part; released tables are open.
+    """
+    if holding.holder == "authority" or holding.programme == settings.load().programme:
+        return False
+    return policy.load(holding.programme).dataset(holding.dataset_class).within_programme
 
 
 def require_future(deadline: Deadline) -> None:

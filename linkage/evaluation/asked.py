@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from linkage import policy
-from linkage.evaluation import schemas
-from linkage.evaluation.schemas import DepartmentSchema, ResearchPolicy, Schemas
+from linkage.evaluation import families, outcomes, schemas
+from linkage.evaluation.schemas import Crowd, DepartmentSchema, ResearchPolicy, Schemas
 
 
 def asked(programme: str | None = None) -> Schemas:
@@ -30,10 +30,24 @@ def _narrowed(schema: DepartmentSchema, columns: tuple[str, ...]) -> DepartmentS
 
 
 def _without(research: ResearchPolicy, left_out: set[str]) -> ResearchPolicy:
+    unasked = {
+        families.column(outcome.name, answer)
+        for outcome in outcomes.load().values()
+        if outcome.column in left_out
+        for answer in outcomes.ANSWERS
+    }
     return replace(
         research,
-        columns=tuple(step for step in research.columns if step.column not in left_out),
-        generalise=tuple(step for step in research.generalise if step.column not in left_out),
-        sensitive=tuple(column for column in research.sensitive if column not in left_out),
-        quasi_identifiers=tuple(column for column in research.quasi_identifiers if column not in left_out),
+        people=_without_columns(research.people, left_out),
+        families=_without_columns(research.families, unasked),
+    )
+
+
+def _without_columns(crowd: Crowd, left_out: set[str]) -> Crowd:
+    return replace(
+        crowd,
+        columns=tuple(step for step in crowd.columns if step.column not in left_out),
+        generalise=tuple(step for step in crowd.generalise if step.column not in left_out),
+        sensitive=tuple(column for column in crowd.sensitive if column not in left_out),
+        quasi_identifiers=tuple(column for column in crowd.quasi_identifiers if column not in left_out),
     )

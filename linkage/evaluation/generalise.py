@@ -70,7 +70,14 @@ def _period(expression: pl.Expr, figures: Mapping[str, Any], _: ResearchPolicy) 
 def _floor(expression: pl.Expr, figures: Mapping[str, Any], _: ResearchPolicy) -> pl.Expr:
     # Down, not to the nearest: a threshold that is a multiple of the step keeps its meaning. The nudge is for 0.1.
     step = float(figures["step"])
-    return ((expression / step + 1e-9).floor() * step).round(6)
+    down = ((expression / step + 1e-9).floor() * step).round(6)
+    return down.clip(upper_bound=float(figures["highest"])) if "highest" in figures else down
+
+
+def _ceiling(expression: pl.Expr, figures: Mapping[str, Any], _: ResearchPolicy) -> pl.Expr:
+    # Up: none stays none, and anything stays more than none.
+    step = int(figures["step"])
+    return ((expression + (step - 1)) // step) * step
 
 
 _Maker = Callable[[pl.Expr, Mapping[str, Any], ResearchPolicy], pl.Expr]
@@ -79,6 +86,7 @@ _EXPRESSIONS: dict[str, _Maker] = {
     "band": lambda expression, figures, _: band(expression, list(figures["edges"])),
     "top": lambda expression, figures, _: expression.clip(upper_bound=int(figures["highest"])),
     "floor": _floor,
+    "ceiling": _ceiling,
     "period": _period,
     "map": lambda expression, figures, policy: expression.cast(pl.String).replace_strict(
         dict(figures["map"]), default=policy.rare_category, return_dtype=pl.String

@@ -82,10 +82,11 @@ def deidentify_wave(wave: str) -> list[str]:
     vault = Vault(RESEARCH)
     [linked] = _some(vault, "linked_file", wave)
     research = deidentify(vault.read_frame(linked.id), asked().research)
+    _put(vault, research.families, "research_families", wave, [linked])
     held = _put(vault, research.frame, "research_file", wave, [linked])
     measures = ", ".join(f"{name} {value}" for name, value in research.measures.items())
-    people = research.frame["research_id"].n_unique()
-    told = f"Wave {wave}: research file of {people:,} people in {research.frame.height:,} rows ({held.id})."
+    people, homes = research.frame["research_id"].n_unique(), research.families.height
+    told = f"Wave {wave}: research file of {people:,} people in {research.frame.height:,} rows, {homes:,} families ({held.id})."
     return [told, f"Measured: {measures}."]
 
 

@@ -74,7 +74,7 @@ def join_returns(
     families = linked.select("family_key").unique().sort("family_key")
     fresh = fresh_refs(families.height, ["family"]).to_series().alias("research_family")
     linked = linked.join(families.with_columns(fresh), on="family_key", how="left")
-    return linked.select([step.column for step in spec.research.columns]).sort("research_id", "authority")
+    return linked.select([step.column for step in spec.research.people.columns]).sort("research_id", "authority")
 
 
 def _join_one(

@@ -44,18 +44,36 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class ResearchPolicy:
-    """How the linked file is de-identified (N12): the line for every column, and the ladder of generalisations."""
+class Crowd:
+    """How the rows of one file are hidden among each other (N12): figures, the line of every column, and the ladder.
+
+    `keep` are quasi-identifiers that a masked row keeps, because the released tables are counted by them.
+    """
 
     k: int
     k_families: int
+    k_attribute: int
     suppression_budget: float
-    rare_category_minimum: int
-    rare_category: str
+    masked_budget: float
     quasi_identifiers: tuple[str, ...]
+    keep: tuple[str, ...]
     sensitive: tuple[str, ...]
+    unhidden: Literal["empty", "drop"]
     columns: tuple[Step, ...]
     generalise: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResearchPolicy:
+    """How the linked file is de-identified (N12): people, families, and what may be left measurable."""
+
+    rare_category_minimum: int
+    rare_category: str
+    unique_budget: float
+    telling_budget: float
+    large_family: int
+    people: Crowd
+    families: Crowd
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +117,30 @@ def _read(told: dict[str, Any]) -> Schemas:
         health_words=frozenset(told["never"]["health_words"]),
         departments={name: _department(name, part) for name, part in told["department"].items()},
         research=ResearchPolicy(
-            k=int(research["k"]),
-            k_families=int(research["k_families"]),
-            suppression_budget=float(research["suppression_budget"]),
             rare_category_minimum=int(research["rare_category_minimum"]),
             rare_category=str(research["rare_category"]),
-            quasi_identifiers=tuple(research["quasi_identifiers"]),
-            sensitive=tuple(research["sensitive"]),
-            columns=tuple(_step(column, part) for column, part in research["columns"].items()),
-            generalise=tuple(_ladder_step(part) for part in research["generalise"]),
+            unique_budget=float(research["unique_budget"]),
+            telling_budget=float(research["telling_budget"]),
+            large_family=int(research["large_family"]),
+            people=_crowd(research["people"]),
+            families=_crowd(research["families"]),
         ),
+    )
+
+
+def _crowd(part: dict[str, Any]) -> Crowd:
+    return Crowd(
+        k=int(part["k"]),
+        k_families=int(part.get("k_families", 0)),
+        k_attribute=int(part["k_attribute"]),
+        suppression_budget=float(part["suppression_budget"]),
+        masked_budget=float(part["masked_budget"]),
+        quasi_identifiers=tuple(part["quasi_identifiers"]),
+        keep=tuple(part["keep"]),
+        sensitive=tuple(part["sensitive"]),
+        unhidden=part["unhidden"],
+        columns=tuple(_step(column, line) for column, line in part["columns"].items()),
+        generalise=tuple(_ladder_step(step) for step in part["generalise"]),
     )
 
 
@@ -152,11 +184,15 @@ def _check(schemas: Schemas) -> Schemas:
             raise ValueError("every returned column is made from one table that is read, and from no other (N7)")
     named = [*schemas.attributes]
     named += [column for schema in schemas.departments.values() for column in schema.columns]
-    named += [step.column for step in schemas.research.columns]
+    crowds = (schemas.research.people, schemas.research.families)
+    named += [step.column for crowd in crowds for step in crowd.columns]
     if health_columns(named, schemas.health_words):
         raise ValueError("a column about health cannot enter the evaluation (N7)")
-    if not set(schemas.research.quasi_identifiers) <= {step.column for step in schemas.research.columns}:
-        raise ValueError("every quasi-identifier needs a line under research.columns (N12)")
+    for crowd in crowds:
+        if not {*crowd.quasi_identifiers, *crowd.keep, *crowd.sensitive} <= {step.column for step in crowd.columns}:
+            raise ValueError("every quasi-identifier and sensitive column needs a line under its columns (N12)")
+        if crowd.k_attribute < 2:
+            raise ValueError("k_attribute must be at least 2, or one known attribute singles a person out (N12)")
     return schemas
 
 

@@ -21,6 +21,7 @@ from linkage.custody.register import Register, row_of
 from linkage.custody.vault import Vault
 from linkage.errors import FlowRefused
 from linkage.evaluation import suppression
+from linkage.evaluation.asked import asked
 from linkage.evaluation.deidentify import deidentify
 from linkage.policy.schema import DEPARTMENTS
 
@@ -58,7 +59,7 @@ def apply(store: str) -> list[str]:
 
 def is_linked(wave: str) -> bool:
     """Whether the wave's research file was made: from then on no step needs the references any more."""
-    return bool(Register.open().find(RESEARCH, "research_file", wave=wave, state=None))
+    return bool(Register.open().find(RESEARCH, "research_file", policy.load().name, wave, state=None))
 
 
 def _at_identity(vault: Vault, notice: Holding) -> list[str]:
@@ -143,15 +144,20 @@ def _remove_results(vault: Vault, notice: Holding, research_ids: list[str]) -> i
     for old in vault.find("research_file", wave=notice.wave):
         if not _holds(vault, old, "research_id", research_ids):
             continue
+        homes = vault.find("research_families", wave=notice.wave)
         try:
             if not linked:
                 raise FlowRefused("N12", "without a linked file there is nothing to make it from")
-            fresh = deidentify(vault.read_frame(linked[-1].id)).frame
+            fresh = deidentify(vault.read_frame(linked[-1].id), asked(notice.programme).research)
         except FlowRefused:
-            # The file that names the person goes all the same; the next wave makes another.
-            destruction.destroy(old.id, REASON)
+            # The files the person is in go all the same; the next wave makes others.
+            for one in (*homes, old):
+                destruction.destroy(one.id, REASON)
         else:
-            _replace(vault, notice, old, fresh)
+            # The people last: by them the person is found again after a crash.
+            for one in homes:
+                _replace(vault, notice, one, fresh.families)
+            _replace(vault, notice, old, fresh.frame)
         gone += 1
     return gone
 

@@ -45,7 +45,30 @@ def own_store() -> str:
 
 @lru_cache(maxsize=8)
 def _load(path: Path) -> Programme:
-    return read(path)
+    programme = read(path)
+    _check_waves_alone(path, programme.file)
+    return programme
+
+
+def _check_waves_alone(path: Path, parsed: ProgrammeFile) -> None:
+    """No other programme of the folder has a wave of the same name: releases are told apart by it (N18)."""
+    for other in sorted(path.parent.glob("*.toml")):
+        if other == path:
+            continue
+        told = _waves_of(other)
+        for number, wave in enumerate(parsed.wave):
+            if wave.name in told:
+                what = f"{other.name} has a wave of that name; two programmes share none"
+                raise mistake(path, path.read_text(encoding="utf-8"), ("wave", number, "name"), "N18", what)
+
+
+def _waves_of(path: Path) -> set[str]:
+    """Names of the waves in another file; none when it is no programme file, or one that cannot be read."""
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {str(wave["name"]) for wave in told["wave"]} if "programme" in told else set()
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError):
+        return set()
 
 
 def read(path: Path) -> Programme:

@@ -46,6 +46,14 @@ class Wave(_Part):
     authorities: list[str] | None = None
 
 
+class Spend(_Part):
+    """What an authority's programme cost over the study window: a public figure, no family's."""
+
+    authority: str = Field(pattern=r"^[a-z][a-z-]{2,39}$")
+    pounds: int = Field(gt=0)
+    source: str
+
+
 class Sweep(_Part):
     """How often destruction runs, and how far ahead it looks (D6)."""
 
@@ -115,6 +123,7 @@ class ProgrammeFile(_Part):
     programme: ProgrammeHead
     authority: dict[str, Authority] = {}
     wave: list[Wave]
+    spend: list[Spend] = []
     sweep: Sweep
     exchange: Exchange = Exchange(cites=[])
     store: dict[str, Store]

@@ -1,7 +1,8 @@
 """A bundle of protected tables as bytes: what was approved is, byte for byte, what is released (R5).
 
-A ZIP file of each table as CSV with its spec and metadata, one spreadsheet of all, and a chart of each. Nothing else can
-be in it: `require_clean` reads every file back, knows each by its place, and scans its text (R1).
+A ZIP file of each table as CSV with its spec and metadata, one spreadsheet of all, a chart of each, and what is derived
+from them (differences, balance, cost per family). Nothing else can be in it: `require_clean` reads every file back, knows
+each by its place, and scans its text (R1).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from linkage.errors import CheckFailed, Misuse
-from linkage.release import charts, contents, describe, rules, spreadsheet
+from linkage.release import charts, contents, derived, describe, rules, spreadsheet
 from linkage.release.rules import ReleasePolicy
 from linkage.release.tables import ReleaseSpec, Table
 
@@ -36,6 +37,7 @@ def pack(tables: Sequence[Table], policy: ReleasePolicy | None = None) -> bytes:
             (f"{table.name}.svg", chart.svg),
             (f"{table.name}.txt", chart.text.encode()),
         ]
+    files += derived.files(tables, told)
     files.append((SPREADSHEET, spreadsheet.to_ods(tables, told)))
     return spreadsheet.write_zip(sorted(files))
 

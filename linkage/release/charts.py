@@ -38,7 +38,7 @@ def draw(table: Table, policy: ReleasePolicy) -> Chart:
     what = "share with the outcome" if measure == RATE else "number of people"
     text = f"Bar chart, {what}. {describe.title(table)}. {len(labels)} bars, of which {hidden} not shown ({policy.hidden_mark})."
     figure = _figure(labels, values.to_list(), what, describe.title(table), policy)
-    return Chart(_save(figure, "png", text, table), _save(figure, "svg", text, table), text)
+    return Chart(save(figure, "png", text, table.name), save(figure, "svg", text, table.name), text)
 
 
 def _dimensions(table: Table) -> list[str]:
@@ -87,11 +87,11 @@ def _figure(labels: list[str], values: list[float | None], what: str, heading: s
     return figure
 
 
-def _save(figure: Any, kind: str, text: str, table: Table) -> bytes:
+def save(figure: Any, kind: str, text: str, name: str) -> bytes:
     """The picture's bytes: no date and no program in them, so that one table always gives the same."""
     import matplotlib as mpl
 
-    told = {"Title": table.name, "Description": text}
+    told = {"Title": name, "Description": text}
     clean = {"Date": None} if kind == "svg" else {"Software": None}
     written = io.BytesIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "released"}):

@@ -17,9 +17,10 @@ COLUMN = {
 
 def title(table: Table) -> str:
     """What the table shows, as a heading."""
+    what = "Families" if _of_families(table) else "People and families"
     by = [name for name in table.frame.columns if name not in COLUMN]
     about = f" ({str(table.spec.outcome).replace('_', ' ')})" if table.spec.outcome else ""
-    return f"People and families by {' and '.join(by)}{about}, {table.spec.population}"
+    return f"{what} by {' and '.join(by)}{about}, {table.spec.population}"
 
 
 def notes(policy: ReleasePolicy) -> list[str]:
@@ -29,8 +30,14 @@ def notes(policy: ReleasePolicy) -> list[str]:
         f"{policy.hidden_mark} means that a number is not shown to protect confidentiality: it is below "
         f"{policy.threshold}, or it would help to work out one that is.",
         f"{policy.not_additive_mark} means that no total is given, because a family can stand in several rows.",
+        "In tables by group or level each family counts once, so that both columns say how many families; a family has "
+        "an outcome when one of its members is known to have it.",
         "Shares are made from the rounded numbers that are shown.",
     ]
+
+
+def _of_families(table: Table) -> bool:
+    return "group" in table.frame.columns
 
 
 def csvw(table: Table, policy: ReleasePolicy) -> str:

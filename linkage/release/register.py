@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
+import polars as pl
+
+from linkage import policy
 from linkage.custody import transfers
 from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding
 from linkage.custody.transfers import trust
 from linkage.custody.vault import Vault
+from linkage.errors import CheckFailed
 from linkage.evaluation import gate
 from linkage.release import approvals, bundle
 from linkage.release.approvals import Proposal
 from linkage.release.check import settle_all
+from linkage.release.compared import comparison_tables
 from linkage.release.tables import Table, authority_tables
 
 STORE, RECIPIENT = "ons-research", "mhclg"
@@ -38,7 +43,8 @@ def propose(as_of: date, author: str) -> Proposed:
     if not waiting:
         return Proposed(None, ["No research file waits for release."])
     research = waiting[-1]
-    raw = authority_tables(vault.read_frame(research.id))
+    homes = _families_of(vault, str(research.wave))
+    raw = _raw_tables(vault.read_frame(research.id), vault.read_frame(homes.id), research.programme)
     verdicts = settle_all(raw, earlier(vault))
     lines = [
         f"Wave {research.wave}: {len(raw)} tables built, protected and attacked together with every earlier release."
@@ -105,6 +111,24 @@ def deliver() -> list[str]:
 def earlier(vault: Vault) -> list[Table]:
     """Every table that has been released before (R4)."""
     return [table for one in vault.find("release_register") for table in bundle.unpack(vault.read_bytes(one.id))]
+
+
+def _raw_tables(people: pl.DataFrame, homes: pl.DataFrame, programme: str) -> list[Table]:
+    """Every table the release is made of, with what the programme cost, where its file says so."""
+    tables = authority_tables(people, homes)
+    told = ",".join(f"{one.authority}={one.pounds}" for one in policy.load(programme).file.spend)
+    spent = [
+        replace(one, spec=replace(one.spec, spend=told)) if told and one.spec.shape == "authority_by_status" else one
+        for one in tables
+    ]
+    return [*spent, *comparison_tables(homes)]
+
+
+def _families_of(vault: Vault, wave: str) -> Holding:
+    found = vault.find("research_families", wave=wave)
+    if not found:
+        raise CheckFailed(f"wave {wave}: the research file's families are not held here")
+    return found[-1]
 
 
 def _keep(vault: Vault, tables: list[Table], research: Holding) -> Holding:

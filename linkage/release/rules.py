@@ -12,6 +12,8 @@ from typing import Any
 
 from linkage import settings
 from linkage.errors import Misuse
+from linkage.evaluation import outcomes
+from linkage.evaluation.outcomes import Outcome
 from linkage.release.axes import Ints
 
 FILE = "release.toml"
@@ -42,15 +44,6 @@ class Dimension:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """A column of the research file and the value from which it is `yes`; below it is `no`, empty is `unknown`."""
-
-    name: str
-    column: str
-    at_least: float
-
-
-@dataclass(frozen=True, slots=True)
 class ReleasePolicy:
     """Everything the release gate goes by. The figures are explained beside them in policy/release.toml."""
 
@@ -70,6 +63,7 @@ class ReleasePolicy:
     text_length: int
     dimensions: Mapping[str, Dimension]
     shapes: Mapping[str, tuple[str, ...]]
+    of_families: frozenset[str]
     outcomes: Mapping[str, Outcome]
     identifier_patterns: Mapping[str, str]
     approvals: int
@@ -97,14 +91,15 @@ def load(path: Path | None = None) -> ReleasePolicy:
 @lru_cache(maxsize=8)
 def _load(path: Path) -> ReleasePolicy:
     try:
-        return _check(_read(tomllib.loads(path.read_text(encoding="utf-8"))))
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _check(_read(told, outcomes.load(path.parent)))
     except FileNotFoundError:
         raise Misuse(f"{path.name} is missing from {path.parent.name}/") from None
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, re.error) as error:
         raise Misuse(f"{path.name} cannot be used: {type(error).__name__} {error}") from None
 
 
-def _read(told: dict[str, Any]) -> ReleasePolicy:
+def _read(told: dict[str, Any], asked: Mapping[str, Outcome]) -> ReleasePolicy:
     limits = told["limits"]
     return ReleasePolicy(
         **told["disclosure"],
@@ -114,7 +109,8 @@ def _read(told: dict[str, Any]) -> ReleasePolicy:
         text_length=int(limits["text_length"]),
         dimensions={name: _dimension(name, part) for name, part in told["dimensions"].items()},
         shapes={name: tuple(part["dimensions"]) for name, part in told["shapes"].items()},
-        outcomes={name: Outcome(name, part["column"], part["at_least"]) for name, part in told["outcomes"].items()},
+        of_families=frozenset(name for name, part in told["shapes"].items() if part.get("of_families")),
+        outcomes=asked,
         identifier_patterns=dict(told["identifier_patterns"]),
         approvals=int(told["approval"]["needed"]),
         approvers=tuple(told["approval"]["approvers"]),

@@ -133,7 +133,7 @@ def answer(
     text = (
         json.dumps(document, ensure_ascii=False, indent=2) + "\n" if out.suffix == ".json" else copies.as_text(document)
     )
-    _write_private(out, text)
+    write_private(out, text)
     ledger.record("rights_handed_over", {"request": number, "checked": bool(checked_by)})
     typer.echo(f"Written for the person: {out.name}. Destroy it once it is handed over.", err=True)
 
@@ -150,7 +150,7 @@ def _enter(
     from linkage.errors import Misuse
     from linkage.rights import requests
 
-    content = _read(from_file) if from_file else {}
+    content = read_person(from_file) if from_file else {}
     ways = list(content.get("ways", []))
     if ask or (not ways and person_ref is None):
         ways.append(_prompted())
@@ -171,7 +171,8 @@ def _prompted() -> dict[str, str | None]:
     return {column: asked(column) for column in RAW}
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_person(path: Path) -> dict[str, Any]:
+    """The object in a request's JSON file. Raises Misuse."""
     from linkage.errors import Misuse
 
     try:
@@ -185,7 +186,8 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a new file that only its owner may read. Raises Misuse for one that exists."""
     import os
 
     from linkage.errors import Misuse

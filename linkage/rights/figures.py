@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from linkage import settings
 from linkage.errors import Misuse
@@ -33,11 +35,23 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Exceptional:
+    """Who may approve an exceptional disclosure, how many it takes, for how long it stands, and the reasons with their
+    bases (N19)."""
+
+    approvals: int
+    approvers: tuple[str, ...]
+    valid_days: int
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """The whole file."""
 
     clock: Clock
     copy: Copy
+    exceptional: Exceptional
 
 
 def load() -> Figures:
@@ -53,8 +67,16 @@ def _read(path: Path) -> Figures:
         return Figures(
             Clock(int(clock["months"]), int(clock["extension_months"]), bool(clock["weekend_roll"])),
             Copy(*(tuple(copy[name]) for name in ("family_list", "submission_pack", "redact", "review"))),
+            _exceptional(told["exceptional"]),
         )
     except FileNotFoundError:
         raise Misuse(f"{FILE} is missing from the policy folder") from None
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise Misuse(f"{FILE}: {type(error).__name__}: {error}") from None
+
+
+def _exceptional(told: dict[str, Any]) -> Exceptional:
+    approvals = int(told["approvals"])
+    if approvals < 2 or len(set(told["approvers"])) < approvals:
+        raise ValueError("an exceptional disclosure takes two people at least (N19)")
+    return Exceptional(approvals, tuple(told["approvers"]), int(told["valid_days"]), dict(told["reasons"]))

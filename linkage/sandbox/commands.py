@@ -140,6 +140,31 @@ def canaries(
     _tell(f"{len(patterns.names)} names, {len(patterns.ninos)} NINOs, {len(patterns.dob_postcode_pairs)} pairs")
 
 
+def reidentify(
+    seed: _Seed,
+    families: _Families,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table")] = False,
+) -> None:
+    """Attack a research file of the borough with everybody's true data: who is found, and what guessing would give (N12)."""
+    from dataclasses import asdict
+
+    from linkage.sandbox import reidentify as attack
+    from linkage.sandbox.linked_town import make_town
+
+    linked = make_town(seed, families, max(8_000, 27 * families)).linked
+    told = {"people": attack.people(linked), "families": attack.households(linked)}
+    fingerprints = attack.fingerprints(linked)
+    if as_json:
+        found = {unit: [asdict(one) for one in rows] for unit, rows in told.items()}
+        typer.echo(json.dumps({**found, "fingerprints": fingerprints}))
+        return
+    typer.echo(f"{'found for certain':>18}{'best guess':>12}{'any row':>9}   known of everybody")
+    for unit, rows in told.items():
+        for one in rows:
+            typer.echo(f"{one.unique:>18.2%}{one.best_guess:>12.2%}{one.baseline:>9.2%}   {unit}: {one.known}")
+    typer.echo(f"{fingerprints:>18.2%}{'':>21}   families, if the people's file said who lives with whom")
+
+
 def _population(seed: int, families: int, as_of: datetime | None) -> Population:
     from linkage.sandbox.population import SANDBOX_AS_OF, make_population
 

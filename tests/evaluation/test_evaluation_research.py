@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkage.errors import CheckFailed, FlowRefused
-from linkage.evaluation import schemas
+from linkage.evaluation import measures, schemas
 from linkage.evaluation.deidentify import deidentify
 from linkage.evaluation.department import minimise_return
 from linkage.evaluation.generalise import band, merge_rare
@@ -176,24 +176,82 @@ def test_a_return_from_somebody_else_is_refused() -> None:
 
 
 def test_every_class_of_the_research_file_holds_k_people_of_several_families() -> None:
-    """N12."""
+    """N12: rows whose quasi-identifiers are emptied are a class of their own."""
     policy = schemas.load().research
     research = deidentify(linked_file()[2])
-    classes = research.frame.group_by(policy.quasi_identifiers).agg(
-        pl.col("research_id").n_unique().alias("people"), pl.col("research_family").n_unique().alias("families")
-    )
-    assert classes["people"].min() >= policy.k
-    assert classes["families"].min() >= policy.k_families
+    classes = research.frame.group_by(policy.people.quasi_identifiers).agg(pl.len().alias("people"))
+    homes = research.families.group_by(policy.families.quasi_identifiers).agg(pl.len().alias("families"))
+    assert classes["people"].min() >= policy.people.k
+    assert homes["families"].min() >= policy.families.k
     assert research.measures["k"] == classes["people"].min()
+    assert research.measures["k_families"] >= policy.people.k_families
+    assert research.measures["families_k"] == homes["families"].min()
     assert research.measures["unique_share_after"] == 0
+    assert research.measures["unique_share_with_one_attribute"] == 0
     assert research.measures["unique_share_before"] > 0.5
-    assert research.measures["suppressed_share"] <= policy.suppression_budget
+    assert research.measures["suppressed_share"] <= policy.people.suppression_budget
+    assert 0 < research.measures["masked_share"] <= policy.people.masked_budget
+
+
+def test_the_research_file_says_of_nobody_with_whom_they_live() -> None:
+    """N12: the ages of a household are a fingerprint, so people and families are two files without a common key."""
+    _, _, linked = linked_file()
+    research = deidentify(linked)
+    families = set(linked["research_family"])
+    for frame in (research.frame, research.families):
+        texts = [frame[name] for name in frame.columns if frame[name].dtype == pl.String]
+        assert not families & {value for column in texts for value in column}
+    assert "research_id" not in research.families.columns
+    assert research.families.height <= linked["research_family"].n_unique()
+
+
+def test_a_masked_row_keeps_what_released_tables_are_counted_by() -> None:
+    """Masking empties bands and months; authority, status and every outcome stay, so no table changes."""
+    _, _, linked = linked_file()
+    frame = deidentify(linked).frame
+    masked = frame.filter(pl.col("age_at_wave").is_null())
+    assert masked.height > 0
+    assert masked["authority"].null_count() == masked["status"].null_count() == 0
+    both = frame.join(linked, on="research_id", suffix="_before")
+    employed = both.select((pl.col("months_employed") > 0).eq_missing(pl.col("months_employed_before") > 0))
+    assert employed.to_series().mean() > 0.99
+
+
+def test_a_class_in_which_everybody_has_something_sensitive_is_masked() -> None:
+    """N12, l-diversity: the class alone would tell it of each of them."""
+    _, _, linked = linked_file()
+    odd = linked.with_columns(
+        pl.when((pl.col("role") == "adult") & (pl.col("status") == "joined")).then(1).otherwise(0).alias("convictions")
+    )
+    told = deidentify(odd).measures
+    assert told["telling_share_convictions"] == 0
+    assert told["masked_share"] > deidentify(linked).measures["masked_share"]
+
+
+@pytest.mark.parametrize(("budget", "measure"), [("masked_budget", "masked"), ("suppression_budget", "dropped")])
+def test_a_file_over_a_budget_is_refused_and_the_budget_named(budget: str, measure: str) -> None:
+    """N12"""
+    rules = schemas.load().research
+    figures = {"generalise": (), budget: 0.0}
+    tight = replace(rules, people=replace(rules.people, **figures))
+    with pytest.raises(FlowRefused, match=rf"N12.*{measure}.*budget"):
+        deidentify(linked_file()[2], tight)
+
+
+def test_a_measure_over_its_budget_blocks_whatever_made_the_file() -> None:
+    """N12: the last look is at the measures themselves."""
+    rules = schemas.load().research
+    good = dict(deidentify(linked_file()[2]).measures)
+    measures.require_within(good, rules)
+    for name in ("unique_share_after", "families_unique_share_after", "telling_share_convictions", "masked_share"):
+        with pytest.raises(FlowRefused, match=f"N12: {name}"):
+            measures.require_within(good | {name: 0.5}, rules)
 
 
 def test_the_research_file_has_bands_where_the_linked_file_had_ages() -> None:
     frame = deidentify(linked_file()[2]).frame
-    assert frame["age_at_wave"].str.contains(r"^(\d+(-\d+|\+)?|all)$").all()
-    assert frame["assessed_month"].str.contains(r"^(20\d\d(-Q[1-4])?|all)$").all()
+    assert frame["age_at_wave"].drop_nulls().str.contains(r"^(\d+(-\d+|\+)?|all)$").all()
+    assert frame["assessed_month"].drop_nulls().str.contains(r"^(20\d\d(-Q[1-4])?|all)$").all()
 
 
 @pytest.mark.parametrize(
@@ -216,7 +274,8 @@ def test_the_measures_are_numbers_only() -> None:
 
 
 def test_k_is_the_policys_and_not_a_constant() -> None:
-    policy = replace(schemas.load().research, k=12)
+    rules = schemas.load().research
+    policy = replace(rules, people=replace(rules.people, k=12))
     assert deidentify(linked_file()[2], policy).measures["k"] >= 12
 
 

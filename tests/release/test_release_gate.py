@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linkage.errors import Misuse
+from linkage.evaluation import families
 from linkage.release import rules
 from linkage.release.check import Verdict, check_release, settle, settle_all
-from linkage.release.tables import ReleaseSpec, Table, authority_tables
+from linkage.release.tables import ReleaseSpec, Table, authority_tables, count
 
 STATUSES = ("assessed", "invited", "joined", "closed")
 POLICY = rules.load()
@@ -350,14 +351,12 @@ def test_an_earlier_release_without_its_shape_cannot_be_compared() -> None:
 
 
 def test_the_research_file_becomes_tables_of_people_and_families() -> None:
-    research = pl.DataFrame(
+    people = pl.DataFrame(
         {
-            "research_id": [f"r{n}" for n in range(6)],
-            "research_family": ["f1", "f1", "f1", "f2", "f3", "f3"],
             "wave": ["w"] * 6,
             "authority": ["lambeth"] * 6,
             "status": ["joined"] * 4 + ["invited"] * 2,
-            "months_employed": [0, 3, None, 4, 0, 0],
+            "months_employed": [0, 3, None, 6, 0, 0],
             "months_on_any_benefit": [None] * 6,
             "convictions": [0] * 6,
             "absence_rate": [0.1, 0.05, None, None, None, None],
@@ -365,25 +364,10 @@ def test_the_research_file_becomes_tables_of_people_and_families() -> None:
         },
         schema_overrides={"months_on_any_benefit": pl.Int64},
     )
-    tables = {table.spec.outcome: table.frame for table in authority_tables(research)}
-    assert tables[None].to_dicts() == [
-        {
-            "authority": "lambeth",
-            "status": "invited",
-            "individuals": 2,
-            "families": 1,
-            "largest_family": 2,
-            "second_family": 0,
-        },
-        {
-            "authority": "lambeth",
-            "status": "joined",
-            "individuals": 4,
-            "families": 2,
-            "largest_family": 3,
-            "second_family": 1,
-        },
-    ]
+    homes = family_rows(people.with_columns(research_family=pl.Series(["f1", "f1", "f1", "f2", "f3", "f3"])))
+    tables = {table.spec.outcome: table.frame for table in authority_tables(people, homes)}
+    told = tables[None].select("status", "individuals", "families", "largest_family").rows()
+    assert told == [("invited", 2, 1, 2), ("joined", 4, 2, 3)], "a family may give all that the others leave"
     work = {(r["status"], r["outcome"]): (r["individuals"], r["families"]) for r in tables["employed"].to_dicts()}
     assert work == {
         ("joined", "yes"): (2, 2),
@@ -392,6 +376,27 @@ def test_the_research_file_becomes_tables_of_people_and_families() -> None:
         ("invited", "no"): (2, 1),
     }
     assert set(tables["persistently_absent"]["outcome"]) == {"yes", "no", "unknown"}
+
+
+def family_rows(people: pl.DataFrame) -> pl.DataFrame:
+    told = people.with_columns(
+        assessed_month=pl.lit("2022-01"), issue_count=2, identified=True, role=pl.lit("adult"),
+        research_id=pl.int_range(pl.len()).cast(pl.String),
+    )  # fmt: skip
+    return families.of(told, told)
+
+
+def test_the_most_a_family_can_give_to_a_cell_follows_from_how_many_the_others_are() -> None:
+    """R2: its size is not in the research file; the bound may hide a cell too many, never one too few."""
+    people = pl.DataFrame({"wave": ["w"] * 40, "authority": ["lambeth"] * 40, "status": ["joined"] * 40}).with_columns(
+        pl.lit(0).alias(outcome.column) for outcome in POLICY.outcomes.values()
+    )
+    for biggest, largest in ((4, 9), (12, 20)):
+        owners = [f"big{n}" for n in [0] * biggest] + [f"f{n % 20}" for n in range(40 - biggest)]
+        homes = family_rows(people.with_columns(research_family=pl.Series(owners)))
+        cell = count(people, homes, ("authority", "status")).to_dicts()[0]
+        assert cell["families"] == 21
+        assert cell["largest_family"] == largest >= biggest
 
 
 def test_a_spec_survives_its_file() -> None:

@@ -59,7 +59,7 @@ def departments_answer(town: Any) -> None:
         values = [
             pl.lit(None, pl.String).alias(one)
             if one.endswith("_result")
-            else pl.lit(0.1 if "rate" in one else 1).alias(one)
+            else pl.lit(0.1 if "rate" in one else 0).alias(one)
             for one in columns
         ]
         transfers.send(
@@ -160,6 +160,7 @@ def test_who_withdraws_after_linking_leaves_linked_and_research_file(town) -> No
     assert research_id in at_ons("ons-research", "linked_file")["research_id"].to_list()
     withdraws()
     _gone_everywhere(refs["Maya"])
+    assert at_ons("ons-research", "research_families").height > 0
     for dataset_class in ("linked_file", "research_file"):
         assert research_id not in at_ons("ons-research", dataset_class)["research_id"].to_list()
     assert twin in at_ons("ons-research", "linked_file")["research_id"].to_list()

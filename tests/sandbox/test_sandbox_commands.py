@@ -15,7 +15,7 @@ from linkage.sandbox.partner_files import partner_deliveries
 from linkage.sandbox.population import SANDBOX_AS_OF, make_population
 
 app = typer.Typer()
-for command in ("population", "feeds", "registers", "waves", "canaries", "bad_deliveries"):
+for command in ("population", "feeds", "registers", "waves", "canaries", "bad_deliveries", "reidentify"):
     app.command(command)(getattr(commands, command))
 BOROUGH = ["--seed", "4", "--families", "20"]
 
@@ -85,3 +85,12 @@ def test_bad_deliveries_leaves_out_the_manifest_that_is_missing(tmp_path: Path) 
     call("bad_deliveries", *BOROUGH, "--out", str(tmp_path))
     assert len(list((tmp_path / "manifest_missing").iterdir())) == 1
     assert len(list((tmp_path / "zero_bytes").iterdir())) == 2
+
+
+def test_reidentify_prints_what_an_attacker_achieves_and_what_guessing_would() -> None:
+    """N12"""
+    result = CliRunner().invoke(app, ["reidentify", "--seed", "1", "--families", "300", "--json"])
+    told = json.loads(result.stdout)
+    assert [len(told[unit]) for unit in ("people", "families")] == [4, 3]
+    assert told["people"][0]["unique"] <= 0.001 < told["people"][-1]["unique"]
+    assert told["people"][0]["baseline"] > 0
