@@ -310,10 +310,10 @@ def test_a_return_holds_the_variables_that_were_asked_for_and_reads_no_other_tab
         minimise_return("dwp", MATCHED, dwp([], []), WINDOW, spec)
     with pytest.raises(FlowRefused, match=r"N7.*months_on_uc"):
         require_return("dwp", made.with_columns(months_on_uc=pl.lit(1)), spec)
-    columns = {step.column for step in spec.research.columns}
+    columns = {step.column for step in spec.research.people.columns}
     assert {"months_employed", "absence_rate", "cautions"} <= columns
     assert not {"months_on_uc", "months_child_in_need"} & columns
-    assert set(spec.research.sensitive) <= columns
+    assert set(spec.research.people.sensitive) <= columns
 
 
 def test_every_returned_column_is_made_from_exactly_one_table_that_is_read(tmp_path: Path) -> None:

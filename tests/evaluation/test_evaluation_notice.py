@@ -363,7 +363,7 @@ def test_mhclg_holds_released_tables_with_no_small_count_and_nothing_else(seen: 
     for table in tables:
         for column in ("individuals", "families"):
             shown = table.frame[column].cast(pl.Int64, strict=False).drop_nulls()
-            assert shown.len() >= (1 if "comparison" in table.name else 4), table.name
+            assert shown.len() >= 4, table.name
             assert shown.filter((shown < 10) | (shown % 5 != 0)).is_empty(), table.name
         assert not set(table.frame.columns) & {"research_id", "research_family"}
 
