@@ -8,17 +8,17 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from linkage import clock, policy, settings
-from linkage.clock import LONDON
 from linkage.custody import cipher, faults, keys
 from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding, HoldingRow, ParentRow, holder_of
+from linkage.custody.names import kek_date, kek_name, new_id, part_key
 from linkage.custody.register import Register, deadline_of, register_key, row_of
 from linkage.custody.stores import objects, places
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused
@@ -342,27 +342,6 @@ def _fill(source: io.BufferedIOBase, view: memoryview) -> int:
     while at < len(view) and (got := source.readinto(view[at:])):
         at += got
     return at
-
-
-def new_id() -> str:
-    """A fresh holding id; random, so that it says nothing."""
-    return f"hld_{secrets.token_hex(16)}"
-
-
-def part_key(holding: Holding, part: int) -> str:
-    """Object name of a part (from 1) of a held holding."""
-    return f"{holding.prefix}{holding.attempt}/{part:05d}"
-
-
-def kek_date(target: datetime | None) -> date | None:
-    """The London date that names the key-encryption key; None for data no rule destroys."""
-    return target.astimezone(LONDON).date() if target else None
-
-
-def kek_name(store: str, target: datetime | None) -> str:
-    """Name of the key-encryption key of a store for a target: one for each destruction date."""
-    day = kek_date(target)
-    return f"{store}.{day:%Y%m%d}" if day else f"{store}.kept"
 
 
 def _of_another_programme(holding: Holding) -> bool:

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 
 from linkage import clock, policy, settings
 from linkage.custody import keys
+from linkage.custody.names import kek_date, kek_name
 from linkage.custody.register import Register, register_key
 from linkage.custody.stores.places import own_stores
 from linkage.custody.transfers import directory, trust
-from linkage.custody.vault import kek_date, kek_name
 from linkage.errors import FlowRefused
 
 DAYS = 35

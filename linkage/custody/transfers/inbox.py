@@ -12,12 +12,13 @@ from linkage.custody import faults, keys
 from linkage.custody.destruction import chain as destruction
 from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding, HoldingRow, holder_of
+from linkage.custody.names import kek_date, kek_name
 from linkage.custody.register import Register, register_key, row_of
 from linkage.custody.stores import objects, places
 from linkage.custody.transfers import receipts, sealing
 from linkage.custody.transfers.receipts import Refused
 from linkage.custody.transfers.sealing import Manifest
-from linkage.custody.vault import holding_facts, kek_date, kek_name, link_parents, require_future
+from linkage.custody.vault import holding_facts, link_parents, require_future
 from linkage.errors import CheckFailed, DependencyUnreachable, FlowRefused, LinkageError
 from linkage.policy import Deadline
 from linkage.policy.schema import DEPARTMENTS

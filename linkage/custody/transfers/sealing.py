@@ -15,10 +15,11 @@ from linkage import clock, policy
 from linkage.custody import cipher, faults, keys
 from linkage.custody.evidence import ledger
 from linkage.custody.models import Holding, SentRow, holder_of
+from linkage.custody.names import kek_date, kek_name
 from linkage.custody.register import Register, deadline_of, register_key
 from linkage.custody.stores import objects, places
 from linkage.custody.transfers import directory, receipts, trust
-from linkage.custody.vault import PART_BYTES, Vault, kek_date, kek_name, parquet, require_future
+from linkage.custody.vault import PART_BYTES, Vault, parquet, require_future
 from linkage.errors import CheckFailed, FlowRefused
 from linkage.policy.schema import DEPARTMENTS
 

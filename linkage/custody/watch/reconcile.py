@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from linkage import clock, policy
 from linkage.custody.destruction.verification import verifier_of
 from linkage.custody.models import LIVE, Holding
+from linkage.custody.names import part_key
 from linkage.custody.register import Register
 from linkage.custody.stores import landing, objects
 from linkage.custody.stores.objects import Version
 from linkage.custody.stores.places import inbox_places, own_stores
 from linkage.custody.transfers import sealing
-from linkage.custody.vault import part_key
 from linkage.errors import CheckFailed
 
 
