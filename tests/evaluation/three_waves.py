@@ -93,6 +93,7 @@ def write_programme(folder: Path) -> Path:
         (r"^masked_budget = 0.30", "masked_budget = 0.40"),
         (r"^fewest = 10 ", "fewest = 10000 "),
         (r"^\[outcomes\.(?!employed).*?\n\n", ""),
+        (r"^(?!employed)\w+_(yes|no|unknown) = [^\n]*\n", ""),
     ):
         schemas, found = re.subn(ours, here, schemas, flags=re.M | re.S)
         assert found, ours
