@@ -32,7 +32,7 @@ DAGS = (
     "retention_sweep",
     "subject_rights",
 )
-PATIENCE = 300  # seconds a run may take before the sandbox gives up on it
+PATIENCE = 600  # seconds a run may take before the sandbox gives up on it
 
 Tell = Callable[[str], None]
 
