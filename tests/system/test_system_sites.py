@@ -22,7 +22,7 @@ from linkage.evaluation import match_department
 from linkage.sandbox.airflow_api import Airflow
 from linkage.sandbox.canaries import canary_patterns
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 WITH_AIRFLOW = ("authority", "ons", "dwp")
 SITES = (*WITH_AIRFLOW, "moj", "dfe")
