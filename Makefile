@@ -56,9 +56,9 @@ $(PEERS)/.ready: benchmarks/requirements-peers.txt $(VENV)/.ready
 	@VIRTUAL_ENV=$(CURDIR)/$(PEERS) $(UV) pip install --quiet --require-hashes -r benchmarks/requirements-peers.txt
 	@touch $@
 
-bench: setup peers
-
 peers: $(PEERS)/.ready
+
+bench: setup peers
 	@$(BIN)/python -m benchmarks
 
 fmt: setup
