@@ -7,6 +7,8 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv --system-certs
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export LINKAGE_HOME ?= $(CURDIR)/.sandbox
+# Compiled once, not in every process: without its bytecode each command takes three times as long to start.
+unexport PYTHONDONTWRITEBYTECODE
 RUN_FLAGS := $(if $(ONCE),--once,)
 
 .PHONY: setup run test slow lint check bench peers lock clean-sandbox fmt

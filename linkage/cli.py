@@ -5,51 +5,34 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from linkage.custody import commands as custody
-from linkage.custody.evidence import commands as evidence
-from linkage.custody.keys import commands as keys
-from linkage.custody.transfers import commands as transfers
-from linkage.early_help import commands as early_help
 from linkage.errors import LinkageError
-from linkage.feeds import commands as feeds
-from linkage.matching import commands as matching
-from linkage.release import commands as release
-from linkage.rights import commands as rights
-from linkage.rights import exceptional_commands as disclosure
-from linkage.sandbox import commands as sandbox
-from linkage.stack import commands as stack
-from linkage.tokens import commands as tokens
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Linkage on tokens, promises kept by date, destruction that is proved. Exit codes: 0 done; 1 a check said no; "
-    "2 usage; 3 a rule refused; 4 a dependency is unreachable, nothing was lost, run again.",
-)
-
-app.command("link")(matching.link)
-app.command("match")(matching.match)
-app.command("tokenise")(tokens.tokenise)
-app.command("families")(early_help.families)
-app.command("partner-list")(early_help.partner_list)
-app.command("family-list")(early_help.list_out)
-app.command("deadline")(custody.deadline)
-app.command("holdings")(custody.holdings)
-app.command("sweep")(custody.sweep)
-app.command("watchdog")(custody.watchdog)
-app.command("reconcile")(custody.reconcile)
-app.command("leaks")(custody.leaks)
-app.command("transfers")(transfers.transfers)
+_COMMANDS: dict[str, dict[str, str]] = {}  # group -> command -> `module:function` under `linkage`
 
 
 class _Group(TyperGroup):
-    """A group of commands. Where one is called `show`, what names no command is what to show."""
+    """Commands that are imported when they are called. Where one is called `show`, what names no command is what to show."""
+
+    def __init__(self, *, name: str | None = None, commands: Any = None, **told: Any) -> None:
+        """The names are known from the start; a command is None until it is asked for."""
+        self._places = _COMMANDS[name or ""]
+        known: dict[str, Any] = dict.fromkeys(self._places)
+        super().__init__(name=name, commands=known | commands, **told)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, from its own module; None when there is none of this name."""
+        if cmd_name in self._places and self.commands[cmd_name] is None:
+            module, function = self._places[cmd_name].split(":")
+            alone = typer.Typer(add_completion=False)
+            alone.command(cmd_name)(getattr(import_module(f"linkage.{module}"), function))
+            self.commands[cmd_name] = typer.main.get_command(alone)
+        return super().get_command(ctx, cmd_name)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """`linkage certificate HOLDING` means `linkage certificate show HOLDING`."""
@@ -58,91 +41,128 @@ class _Group(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-def _group(name: str, summary: str, /, **commands: object) -> None:
-    group = typer.Typer(cls=_Group, no_args_is_help=True, help=summary)
-    for command, function in commands.items():
-        group.command(command.replace("_", "-"))(function)  # type: ignore[type-var]
-    app.add_typer(group, name=name)
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Linkage on tokens, promises kept by date, destruction that is proved. Exit codes: 0 done; 1 a check said no; "
+    "2 usage; 3 a rule refused; 4 a dependency is unreachable, nothing was lost, run again.",
+)
+
+_COMMANDS[""] = {
+    "link": "matching.commands:link",
+    "match": "matching.commands:match",
+    "tokenise": "tokens.commands:tokenise",
+    "families": "early_help.commands:families",
+    "partner-list": "early_help.commands:partner_list",
+    "family-list": "early_help.commands:list_out",
+    "deadline": "custody.commands:deadline",
+    "holdings": "custody.commands:holdings",
+    "sweep": "custody.commands:sweep",
+    "watchdog": "custody.commands:watchdog",
+    "reconcile": "custody.commands:reconcile",
+    "leaks": "custody.commands:leaks",
+    "transfers": "custody.commands:transfers",
+}
+
+
+def _group(name: str, summary: str, /, **commands: str) -> None:
+    _COMMANDS[name] = {command.replace("_", "-"): place for command, place in commands.items()}
+    app.add_typer(typer.Typer(cls=_Group, no_args_is_help=True, help=summary), name=name)
 
 
 _group(
     "feeds",
     "Partner deliveries and their contracts.",
-    check=feeds.check,
-    list=feeds.list_feeds,
-    retrieve=feeds.retrieve,
-    errors=feeds.errors,
-    held=feeds.held_deliveries,
-    confirm=feeds.confirm,
-    reject=feeds.reject,
-    refresh=feeds.refresh,
+    check="feeds.commands:check",
+    list="feeds.commands:list_feeds",
+    retrieve="feeds.commands:retrieve",
+    errors="feeds.commands:errors",
+    held="feeds.commands:held_deliveries",
+    confirm="feeds.commands:confirm",
+    reject="feeds.commands:reject",
+    refresh="feeds.commands:refresh",
 )
 _group(
     "certificate",
     "Certificates of destruction: `linkage certificate HOLDING` shows one.",
-    show=evidence.certificate_show,
-    verify=evidence.certificate_verify,
-    key=evidence.certificate_key,
+    show="custody.evidence.commands:certificate_show",
+    verify="custody.evidence.commands:certificate_verify",
+    key="custody.evidence.commands:certificate_key",
 )
 _group(
     "ledger",
     "The tamper-evident ledger: exported, proved and verified offline.",
-    verify=evidence.ledger_verify,
-    export=evidence.ledger_export,
-    prove=evidence.ledger_prove,
-    consistency=evidence.ledger_consistency,
-    key=evidence.ledger_key,
+    verify="custody.evidence.commands:ledger_verify",
+    export="custody.evidence.commands:ledger_export",
+    prove="custody.evidence.commands:ledger_prove",
+    consistency="custody.evidence.commands:ledger_consistency",
+    key="custody.evidence.commands:ledger_key",
 )
 _group(
     "keys",
     "The key service.",
-    prepare=keys.prepare,
-    snapshot=keys.snapshot,
-    snapshots=keys.list_snapshots,
-    expire=keys.expire,
+    prepare="custody.keys.commands:prepare",
+    snapshot="custody.keys.commands:snapshot",
+    snapshots="custody.keys.commands:list_snapshots",
+    expire="custody.keys.commands:expire",
 )
-_group("hold", "Legal holds.", place=custody.hold_place, lift=custody.hold_lift, list=custody.hold_list)
-_group("release", "The release gate.", check=release.check, query=release.query)
-_group("stack", "The embedded stack.", start=stack.start, stop=stack.stop, status=stack.status, join=stack.join)
+_group(
+    "hold",
+    "Legal holds.",
+    place="custody.commands:hold_place",
+    lift="custody.commands:hold_lift",
+    list="custody.commands:hold_list",
+)
+_group("release", "The release gate.", check="release.commands:check", query="release.commands:query")
+_group(
+    "stack",
+    "The embedded stack.",
+    start="stack.commands:start",
+    stop="stack.commands:stop",
+    status="stack.commands:status",
+    join="stack.commands:join",
+)
 _group(
     "site",
     "Between organisations: whose signature counts, and what waits.",
-    card=transfers.card,
-    trust=transfers.trusted,
-    receive=transfers.receive,
+    card="custody.transfers.commands:card",
+    trust="custody.transfers.commands:trusted",
+    receive="custody.transfers.commands:receive",
 )
 _group(
     "rights",
     "Requests of the people themselves.",
-    access=rights.access,
-    rectify=rights.rectify,
-    erase=rights.erase,
-    withdraw=rights.withdraw,
-    list=rights.list_requests,
-    carry_out=rights.carry_out,
-    extend=rights.extend,
-    told=rights.told,
-    answer=rights.answer,
+    access="rights.commands:access",
+    rectify="rights.commands:rectify",
+    erase="rights.commands:erase",
+    withdraw="rights.commands:withdraw",
+    list="rights.commands:list_requests",
+    carry_out="rights.commands:carry_out",
+    extend="rights.commands:extend",
+    told="rights.commands:told",
+    answer="rights.commands:answer",
 )
 _group(
     "disclosure",
     "Exceptional disclosure, where the law requires or permits it: asked, approved by two, made once.",
-    ask=disclosure.ask,
-    approve=disclosure.approve,
-    reject=disclosure.reject,
-    hand_over=disclosure.hand_over,
+    ask="rights.exceptional_commands:ask",
+    approve="rights.exceptional_commands:approve",
+    reject="rights.exceptional_commands:reject",
+    hand_over="rights.exceptional_commands:hand_over",
 )
 _group(
     "sandbox",
     "A synthetic programme with known truth.",
-    run=sandbox.run,
-    population=sandbox.population,
-    feeds=sandbox.feeds,
-    registers=sandbox.registers,
-    waves=sandbox.waves,
-    canaries=sandbox.canaries,
-    bad_deliveries=sandbox.bad_deliveries,
-    reidentify=sandbox.reidentify,
+    run="sandbox.commands:run",
+    population="sandbox.commands:population",
+    feeds="sandbox.commands:feeds",
+    registers="sandbox.commands:registers",
+    waves="sandbox.commands:waves",
+    canaries="sandbox.commands:canaries",
+    bad_deliveries="sandbox.commands:bad_deliveries",
+    reidentify="sandbox.commands:reidentify",
 )
 
 

@@ -1,4 +1,4 @@
-"""Custody on the command line: holdings, sweep, watchdog, reconciliation, legal holds, leaks, deadlines."""
+"""Custody on the command line: holdings, sweep, watchdog, reconciliation, legal holds, leaks, transfers, deadlines."""
 
 from __future__ import annotations
 
@@ -189,6 +189,26 @@ def leaks(
             typer.echo(f"{one.file}\t{one.offset}\t{one.kind} {one.index}\t{one.form}")
     typer.echo(f"{len(found)} findings", err=True)
     if found:
+        raise typer.Exit(1)
+
+
+def transfers(
+    open_only: Annotated[bool, typer.Option("--open", help="Only those without a final answer")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+) -> None:
+    """List what this site sent and how it was answered; reads the receipts first. Leaves with 1 when one is late or refused."""
+    from dataclasses import asdict
+
+    from linkage.custody.transfers import acknowledgement
+
+    acknowledgement.look()
+    found = [one for one in acknowledgement.sent() if not (open_only and one.state == "acknowledged")]
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], indent=1, default=str))
+    else:
+        for one in found:
+            typer.echo(one.sentence)
+    if any(one.state in ("late", "refused") for one in found):
         raise typer.Exit(1)
 
 

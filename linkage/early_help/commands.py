@@ -7,12 +7,13 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import polars as pl
 import typer
 
 from linkage.errors import Misuse
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from linkage.early_help.criteria import Criteria
     from linkage.early_help.identify import Identification
 
@@ -101,6 +102,8 @@ def _identified(folder: Path, as_of: datetime | None, criteria: Path | None) -> 
 
 def _earlier(path: Path) -> pl.DataFrame:
     """An earlier list as this command wrote it. Raises Misuse, without a value of the file."""
+    import polars as pl
+
     try:
         frame = pl.read_csv(path, schema_overrides={"family_ref": pl.String, "issues": pl.String})
     except (OSError, pl.exceptions.PolarsError):

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import polars as pl
 import typer
 
 from linkage.errors import CheckFailed, Misuse
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from linkage.release.rules import ReleasePolicy
     from linkage.release.tables import Table
 
@@ -84,6 +85,8 @@ def read_earlier(folder: Path, policy: ReleasePolicy | None = None) -> list[Tabl
 
 def _read_csv(path: Path, policy: ReleasePolicy) -> pl.DataFrame:
     """Every value as text. Refuses a file type or size the policy does not allow (R1)."""
+    import polars as pl
+
     if not path.is_file():
         raise Misuse(f"{path.name} cannot be read")
     if path.suffix.lower() not in policy.file_types:

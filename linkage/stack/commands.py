@@ -8,14 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from linkage import settings
-
-app = typer.Typer(help="The embedded PostgreSQL, object store, key service and Airflow.", no_args_is_help=True)
-
 Home = Annotated[Path | None, typer.Option(help="Folder of the stack's state; default LINKAGE_HOME")]
 
 
-@app.command("start")
 def start(
     home: Home = None,
     airflow: Annotated[bool, typer.Option(help="Start Airflow's services too")] = True,
@@ -33,7 +28,6 @@ def start(
     typer.echo(f"settings     {at.home / 'stack.env'}")
 
 
-@app.command("join")
 def join(
     invitation: Annotated[Path, typer.Argument(help="What the organisation that hosts the exchange handed over")],
     home: Home = None,
@@ -46,7 +40,6 @@ def join(
     typer.echo("Joined. Start the stack, and destroy the file you were handed.", err=True)
 
 
-@app.command("stop")
 def stop(home: Home = None) -> None:
     """Stop every process of the stack, the databases last. Data stays."""
     from linkage import stack
@@ -54,7 +47,6 @@ def stop(home: Home = None) -> None:
     stack.stop(_home(home))
 
 
-@app.command("status")
 def status(
     home: Home = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable")] = False,
@@ -90,4 +82,6 @@ def status(
 
 
 def _home(given: Path | None) -> Path:
+    from linkage import settings
+
     return given or settings.load().home

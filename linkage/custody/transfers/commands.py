@@ -1,30 +1,8 @@
-"""Between organisations, on the command line: what became of what was sent, and whose signature counts."""
+"""Between organisations, on the command line: whose signature counts, and what waits to be taken in."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from typing import Annotated
-
 import typer
-
-
-def transfers(
-    open_only: Annotated[bool, typer.Option("--open", help="Only those without a final answer")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
-) -> None:
-    """List what this site sent and how it was answered; reads the receipts first. Leaves with 1 when one is late or refused."""
-    from linkage.custody.transfers import acknowledgement
-
-    acknowledgement.look()
-    found = [one for one in acknowledgement.sent() if not (open_only and one.state == "acknowledged")]
-    if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], indent=1, default=str))
-    else:
-        for one in found:
-            typer.echo(one.sentence)
-    if any(one.state in ("late", "refused") for one in found):
-        raise typer.Exit(1)
 
 
 def receive() -> None:
