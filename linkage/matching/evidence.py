@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -11,13 +12,10 @@ from numpy.typing import NDArray
 from linkage.errors import Misuse
 from linkage.matching.at_once import at_once
 from linkage.matching.sides import People, Relation, Side, mixed
+from linkage.matching.worth import Flags, Masks, costly, hopeful, plain, worthwhile
 from linkage.tokens.rules import Rules, field_key
 
-Masks = NDArray[np.uint64]
-Flags = NDArray[np.bool_]
 _MOST_KEYS = 64  # one bit each
-_COSTLY = ("nino.near", "postcode.near", "address.word")
-_FAINT = ("gender", "initial")
 _MOST_TOKENS = 32  # tokens of one person for one match-key up to which whole lists are compared at once
 _AT_ONCE = 8_192  # pairs compared at once: small enough to stay in the processor's cache
 
@@ -39,32 +37,68 @@ def evidence(
 
     With `only`, just the match-keys of that component. Within a component a match-key is looked at for the pairs
     that do not agree on a better level already, and counts as agreeing for those that do: who has the very same name
-    has one that sounds the same. The costliest ones are looked at only where that is worth while, unless `thorough`.
+    has one that sounds the same. Plain ones come first; the others are looked at only for pairs that have some hope of
+    being one person, and the costliest only where that is worth while, unless `thorough`.
     """
     if len(rules.match_keys) > _MOST_KEYS:
         raise Misuse(f"more than {_MOST_KEYS} match-keys")
     agree, both = (np.zeros(len(lefts), dtype=np.uint64) for _ in range(2))
+    halves = slice(0, len(lefts) // 2), slice(len(lefts) // 2, None)
+    shares = [_Share(lefts[half], rights[half], agree[half], both[half]) for half in halves]
+    judged = thorough
     for number in _order(rules):
         key = rules.match_keys[number]
         asked = only in ("", key.parts[0].component) if key.kind == "field" else not only
         if not (asked and left.holds(number) and right.holds(number)):
             continue
-        bit = np.uint64(1) << np.uint64(number)
-        settled = (agree & _better(rules, number)) != 0
-        both[settled] |= bit
-        if key.parts[0].component != "names":
-            agree[settled] |= bit
-        wanted = ~settled & _given(left, right, number, both, rules)
-        open_pairs = np.flatnonzero(wanted if thorough else wanted & _worth(number, agree, both, rules))
-        if not len(open_pairs):
+        if not judged and not plain(rules, number):
+            judged = True
+            close = hopeful(agree, both, min(len(left.ids), len(right.ids)), rules)
+            for share, half in zip(shares, halves, strict=True):
+                share.close = close[half]
+        needed = _needed(left, right, number, rules)
+        at_once(*(partial(share.open, number, needed, rules, thorough=thorough) for share in shares))
+        if not any(len(share.opened) for share in shares):
             continue
         # Nobody else's tokens are needed, so nobody else's are made.
-        here, there = lefts[open_pairs], rights[open_pairs]
-        one, other = _relations(left, right, number, here, there)
-        have = one.has[here] & other.has[there]
-        both[open_pairs[have]] |= bit
-        agree[open_pairs[have][_shared(one, other, here[have], there[have])]] |= bit
+        people = (np.concatenate([share.lefts[share.opened] for share in shares]),
+                  np.concatenate([share.rights[share.opened] for share in shares]))  # fmt: skip
+        one, other = _relations(left, right, number, *people)
+        lists = _lists(one, other)
+        at_once(*(partial(share.compare, number, one, other, lists) for share in shares))
     return _patterns(agree, both)
+
+
+class _Share:
+    """Some of the pairs, which one processor compares; its masks are a part of everybody's."""
+
+    def __init__(self, lefts: People, rights: People, agree: Masks, both: Masks) -> None:
+        self.lefts, self.rights = lefts, rights
+        self._agree, self._both = agree, both
+        self.close = np.ones(len(lefts), dtype=np.bool_)
+        self.opened: People = np.zeros(0, dtype=np.int64)
+
+    def open(self, number: int, needed: np.uint64, rules: Rules, *, thorough: bool) -> None:
+        """Find the pairs to compare on a match-key, and mark those that agree on a better one."""
+        bit = np.uint64(1) << np.uint64(number)
+        settled = (self._agree & _better(rules, number)) != 0
+        marks = np.where(settled, bit, np.uint64(0))
+        self._both |= marks
+        if rules.match_keys[number].parts[0].component != "names":
+            self._agree |= marks
+        wanted = ~settled & ((self._both & needed) == needed)
+        if not thorough and not plain(rules, number):
+            wanted &= self.close & worthwhile(number, self._agree, self._both, rules)
+        self.opened = np.flatnonzero(wanted)
+
+    def compare(self, number: int, one: Relation, other: Relation, lists: _Lists | None) -> None:
+        """Compare the opened pairs whose two people both have tokens."""
+        bit = np.uint64(1) << np.uint64(number)
+        here, there = self.lefts[self.opened], self.rights[self.opened]
+        have = np.flatnonzero(one.has[here] & other.has[there])
+        opened = self.opened[have]
+        self._both[opened] |= bit
+        self._agree[opened[_shared(one, other, here[have], there[have], lists)]] |= bit
 
 
 def _relations(left: Side, right: Side, number: int, here: People, there: People) -> list[Relation]:
@@ -77,15 +111,14 @@ def _relations(left: Side, right: Side, number: int, here: People, there: People
 
 
 def _order(rules: Rules) -> list[int]:
-    """Match-key numbers, better levels of a component first."""
+    """Match-key numbers: the plain ones, the others, the costly ones; better levels of a component first."""
     ladders = {one.name: one.levels for one in rules.components}
 
-    def rank(number: int) -> int:
+    def rank(number: int) -> tuple[bool, bool, int]:
         part, kind = rules.match_keys[number].parts[0], rules.match_keys[number].kind
         levels = ladders.get(part.component, ())
-        if part.name in _COSTLY:
-            return 100
-        return levels.index(part.level) if kind == "field" and part.level in levels else 99
+        place = levels.index(part.level) if kind == "field" and part.level in levels else len(rules.names)
+        return costly(rules, number), not plain(rules, number), place
 
     return sorted(range(len(rules.match_keys)), key=rank)
 
@@ -110,41 +143,14 @@ def _better(rules: Rules, number: int) -> np.uint64:
     return np.uint64(sum(1 << place for place in places))
 
 
-def _given(left: Side, right: Side, number: int, both: Masks, rules: Rules) -> Flags:
-    """Pairs of which both have what the match-key is made of: who lacks the exact value has none that is near it."""
+def _needed(left: Side, right: Side, number: int, rules: Rules) -> np.uint64:
+    """The match-key that both must have before this one is asked: who lacks the exact value has none that is near it."""
     part, kind = rules.match_keys[number].parts[0], rules.match_keys[number].kind
     name = field_key(f"{part.component}.exact")
     exact = rules.names.index(name) if kind == "field" and part.level == "near" and name in rules.names else None
     if exact is None or not (left.holds(exact) and right.holds(exact)):
-        return np.ones(len(both), dtype=np.bool_)
-    return np.asarray((both & (np.uint64(1) << np.uint64(exact))) != 0)
-
-
-def _worth(number: int, agree: Masks, both: Masks, rules: Rules) -> Flags:
-    """Pairs for which a costly match-key is worth looking at: not where several more identifiers differ than agree.
-
-    Such a pair is nobody's candidate, and these match-keys cost the most: nearly every value is one person's.
-    """
-    key = rules.match_keys[number]
-    if key.kind != "field" or key.parts[0].name not in _COSTLY:
-        return np.ones(len(agree), dtype=np.bool_)
-    speaks = np.zeros(len(agree), dtype=np.int8)
-    for one in rules.components:
-        if one.name != key.parts[0].component and one.name not in _FAINT:
-            bits = _field_bits(rules, one.name)
-            agrees = (agree & bits) != 0
-            speaks += agrees
-            speaks -= ((both & bits) != 0) & ~agrees
-    return np.asarray(speaks >= -1)
-
-
-def _field_bits(rules: Rules, component: str) -> np.uint64:
-    places = [
-        place
-        for place, key in enumerate(rules.match_keys)
-        if key.kind == "field" and key.parts[0].component == component
-    ]
-    return np.uint64(sum(1 << place for place in places))
+        return np.uint64(0)
+    return np.uint64(1) << np.uint64(exact)
 
 
 def occurring(people: People, among: int) -> People:
@@ -154,22 +160,27 @@ def occurring(people: People, among: int) -> People:
     return np.flatnonzero(flags)
 
 
-def _shared(one: Relation, other: Relation, lefts: People, rights: People) -> Flags:
+_Lists = tuple[Masks, Masks]
+
+
+def _lists(one: Relation, other: Relation) -> _Lists | None:
+    """A row of tokens for each value of both, to be compared whole; None where one token a person or very many are."""
+    if (one.single and other.single) or max(one.most, other.most) > _MOST_TOKENS:
+        return None
+    left, right = at_once(lambda: one.table(0), lambda: other.table(1))
+    return left, right
+
+
+def _shared(one: Relation, other: Relation, lefts: People, rights: People, lists: _Lists | None) -> Flags:
     """Which pairs share a token; every person asked about has some."""
     if one.single and other.single:
         return np.asarray(one.only(lefts) == other.only(rights))
-    here, there = one.place[lefts], other.place[rights]
     met = np.zeros(len(lefts), dtype=np.bool_)
-    if max(one.most, other.most) <= _MOST_TOKENS:
-        left, right = one.table(0), other.table(1)
-
-        def compare(begin: int, end: int) -> None:
-            for first in range(begin, end, _AT_ONCE):
-                part = slice(first, min(first + _AT_ONCE, end))
-                met[part] = (left[here[part], :, None] == right[there[part], None, :]).any(axis=(1, 2))
-
-        middle = len(lefts) // 2
-        at_once(lambda: compare(0, middle), lambda: compare(middle, len(lefts)))
+    if lists is not None:
+        (left, right), here, there = lists, one.place[lefts], other.place[rights]
+        for first in range(0, len(lefts), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            met[part] = (left[here[part], :, None] == right[there[part], None, :]).any(axis=(1, 2))
         return met
     # Somebody has very many tokens: lists are joined instead, each tagged with its pair so that only its own can meet.
     rows, asked = _tagged(one, lefts)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from linkage.matching.evidence import Flags, Patterns
+from linkage.matching.evidence import Patterns
 from linkage.matching.joins import Tokens, grouped
 from linkage.matching.levels import Comparison
 from linkage.matching.sides import Side, mixed
+from linkage.matching.worth import Flags
 from linkage.tokens.rules import Rules, field_key
 
 _EXCESS = 3.0  # standard deviations

@@ -13,11 +13,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from linkage.matching.coincidence import Floats, chances
-from linkage.matching.evidence import Flags, Patterns, occurring
+from linkage.matching.evidence import Patterns, occurring
 from linkage.matching.joins import grouped
 from linkage.matching.levels import Comparison, Levels
 from linkage.matching.pairs import Pairs
 from linkage.matching.sides import People, Side, mixed
+from linkage.matching.worth import Flags
 from linkage.tokens.rules import Component, Rules, field_key
 
 # Levels at which values differ enough in frequency to matter.

@@ -79,11 +79,12 @@ class Padding:
 
 @dataclass(frozen=True)
 class Join:
-    """When a token is too common to propose pairs, and when too common to leave its holder (people)."""
+    """When a token is too common to propose pairs, how many pairs are compared, and when a token is too common to leave its holder (people)."""
 
     candidate_cap: int
     pairs_per_person: float
     least_pairs: int
+    close_pairs_per_person: float
     drop_over_frequent: int
 
 
