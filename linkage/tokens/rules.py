@@ -79,7 +79,7 @@ class Padding:
 
 @dataclass(frozen=True)
 class Join:
-    """When a token is too common to propose pairs, how many pairs are compared, and when a token is too common to leave its holder (people)."""
+    """When a token is too common to propose pairs or to leave its holder (people), and how many pairs are looked at."""
 
     candidate_cap: int
     pairs_per_person: float
