@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
+from linkage.identifiers import names
 from linkage.identifiers.validity import bare, valid_postcode
 
 _TYPES = {
@@ -38,23 +41,35 @@ _FLAT = r"\b(?:FLAT|APARTMENT|APT|UNIT|ROOM|STUDIO|VILLA|FLT)\s+([0-9]+[A-Z]?|[A
 
 def address_words(folded: pl.Series) -> pl.Series:
     """An address in words: punctuation gone, usual abbreviations written out; no fixed abode becomes null."""
-    text = pl.col("address")
-    told = folded.alias("address").to_frame()
-    # Step by step: in one expression the engine would work out every step once for each use of the result.
-    for step in (
-        text.str.replace_all(r"['’‘`´ʼ.]", ""),
-        text.str.replace_all(r"\b([0-9]+)\s*[-/]\s*([0-9]+)\b", "${1}"),
-        text.str.replace_all(r"[^\p{L}0-9]+", " ").str.strip_chars(),
-        # ST opens a saint's name, except straight after a word, where a street ends with it.
-        text.str.replace_all(r"\b([A-Z]{2,}) ST($| )", "${1} STREET${2}"),
-        # Every word between spaces of its own, so that neighbours do not share one and each can be written out.
-        pl.concat_str(pl.lit(" "), text.str.replace_all(" ", "  ", literal=True), pl.lit(" ")),
-        text.str.replace_many([f" {short} " for short in _TYPES], [f" {full} " for full in _TYPES.values()]),
-        text.str.replace_all("  ", " ", literal=True).str.strip_chars(" "),
-    ):
-        told = told.select(step.alias("address"))
-    nowhere = text.str.replace_all(" ", "", literal=True).str.contains(_NO_ADDRESS)
-    return told.select(pl.when((text != "") & ~nowhere).then(text).alias("address")).to_series()
+    told = folded.alias("address")
+    for sign, repair in _REPAIRS:
+        told = names.repaired(told, sign, repair)
+    # Nowhere has no number.
+    nowhere = told.str.contains(r"[0-9]").not_()
+    return names.changed(told, nowhere, lambda rows: pl.select(_somewhere(pl.lit(told.gather(rows)))).to_series())
+
+
+def _somewhere(words: pl.Expr) -> pl.Expr:
+    nowhere = words.str.replace_all(" ", "", literal=True).str.contains(_NO_ADDRESS)
+    return pl.when((words != "") & ~nowhere).then(words)
+
+
+def _written_out(words: pl.Expr) -> pl.Expr:
+    # Every word between spaces of its own, so that neighbours do not share one and each can be written out.
+    apart = pl.concat_str(pl.lit(" "), words.str.replace_all(" ", "  ", literal=True), pl.lit(" "))
+    full = apart.str.replace_many([f" {short} " for short in _TYPES], [f" {full} " for full in _TYPES.values()])
+    return full.str.replace_all("  ", " ", literal=True).str.strip_chars(" ")
+
+
+# In this order: what shows that a repair is needed, and the repair.
+_REPAIRS: tuple[tuple[str, Callable[[pl.Expr], pl.Expr]], ...] = (
+    (r"['’‘`´ʼ.]", lambda text: text.str.replace_all(r"['’‘`´ʼ.]", "")),
+    (r"[-/]", lambda text: text.str.replace_all(r"\b([0-9]+)\s*[-/]\s*([0-9]+)\b", "${1}")),
+    (r"[^A-Z0-9 ]|  |^ | $", lambda text: text.str.replace_all(r"[^\p{L}0-9]+", " ").str.strip_chars()),
+    # ST opens a saint's name, except straight after a word, where a street ends with it.
+    (r" ST(?: |$)", lambda text: text.str.replace_all(r"\b([A-Z]{2,}) ST($| )", "${1} STREET${2}")),
+    (rf"\b(?:{'|'.join(_TYPES)})\b", _written_out),
+)
 
 
 def flat(words: pl.Expr) -> pl.Expr:

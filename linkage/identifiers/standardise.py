@@ -11,7 +11,7 @@ import polars as pl
 from linkage.errors import Misuse
 from linkage.identifiers import names, places
 from linkage.identifiers.distinct import Distinct, distinct
-from linkage.identifiers.validity import bare, valid_nino
+from linkage.identifiers.validity import bare, issued_nino
 
 VERSION: Final = 1
 RAW: Final = ("forename", "surname", "date_of_birth", "gender", "address", "postcode", "nino")
@@ -192,8 +192,8 @@ def _postcode(texts: pl.Series) -> pl.DataFrame:
 
 def _nino(texts: pl.Series) -> pl.DataFrame:
     """The first eight characters of a number that could have been issued: the suffix is often left off."""
-    number = pl.lit(names.folded(texts))
-    return pl.select(nino=pl.when(valid_nino(number)).then(bare(number).str.head(8)))
+    number = pl.lit(names.repaired(names.folded(texts), "[ -]", bare))
+    return pl.select(nino=pl.when(issued_nino(number)).then(number.str.head(8)))
 
 
 # What each raw column becomes, and the columns by which values are told apart: the others follow from them.

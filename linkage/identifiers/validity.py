@@ -36,7 +36,11 @@ def valid_nino(expr: pl.Expr) -> pl.Expr:
     Two letters (D F I Q U V never, O never second), six digits, suffix A to D or blank; never-issued and
     administrative prefixes (HMRC NIM39110) and temporary numbers (TN..., or digits first) are not NINOs.
     """
-    text = bare(expr)
+    return issued_nino(bare(expr))
+
+
+def issued_nino(text: pl.Expr) -> pl.Expr:
+    """`valid_nino` of text that is bare already."""
     return text.str.contains(_NINO_SHAPE) & ~text.str.slice(0, 2).is_in(_NINO_PREFIXES_NEVER_ISSUED)
 
 
