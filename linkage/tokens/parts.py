@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 _LONGEST = 16  # characters of a name whose deletion is tried: names that agree on sixteen are told apart elsewhere
 _SHORTEST = 4  # below this, one character more or less makes another name (TIA, MIA)
@@ -83,13 +87,28 @@ def _either() -> pl.Expr:
 
 def _neighbours(many: int) -> pl.Expr:
     """So many neighbouring words of an address, each different run once: most survive one mistyped word."""
-    run = " ".join(["[^ ]+"] * many)
-    rest, found = pl.col("address"), pl.col("address").str.extract_all(run)
-    # A pattern finds runs that do not overlap: the others begin a word later.
-    for _ in range(1, many):
-        rest = rest.str.replace("^[^ ]+ ?", "")
-        found = found.list.concat(rest.str.extract_all(run))
-    return found.list.unique(maintain_order=True)
+    return pl.col("address").map_batches(partial(_runs_of_words, many), return_dtype=pl.List(pl.String))
+
+
+def _runs_of_words(many: int, addresses: pl.Series) -> pl.Series:
+    """All addresses' words in one column, each joined to those after it; the last words of an address have too few."""
+    import pyarrow as pa
+
+    words = addresses.str.split(" ")
+    count = words.list.len().fill_null(0).to_numpy().astype(np.int64)
+    each = words.filter(pl.Series(count > 0)).explode(empty_as_null=False)
+    run = pl.select(pl.concat_str([pl.lit(each.shift(-place)) for place in range(many)], separator=" ")).to_series()
+    person = np.repeat(np.arange(len(count)), count)
+    kept = np.arange(len(each)) + many <= np.repeat(np.cumsum(count), count)
+    # Only where a word comes twice can a run.
+    doubtful = np.flatnonzero(kept & (words.list.n_unique() < words.list.len()).fill_null(False).to_numpy()[person])
+    kept[doubtful] = _first(pl.DataFrame({"person": person[doubtful], "run": run.gather(doubtful)}))
+    start = np.concatenate([[0], np.cumsum(np.bincount(person[kept], minlength=len(count)))])
+    return pl.Series(pa.LargeListArray.from_arrays(pa.array(start), run.filter(pl.Series(kept)).to_arrow()))
+
+
+def _first(rows: pl.DataFrame) -> NDArray[np.bool_]:
+    return rows.select(pl.struct(pl.all()).is_first_distinct()).to_series().to_numpy()
 
 
 _PARTS: dict[str, pl.Expr] = {
