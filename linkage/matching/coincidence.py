@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,12 +38,15 @@ def chances(sides: tuple[Side, Side], rules: Rules) -> list[tuple[Floats, Floats
 
 def exact_pairs(sides: tuple[Side, Side], rules: Rules, one: Component) -> tuple[float, float]:
     """Pairs of people of one file who agree on the component's best level, and pairs of people in all."""
-    alike, pairs = 0.0, 0.0
-    for side in sides:
-        if (key := held_key(side, rules, one)) is not None:
-            shared, people = pairs_sharing(side, key)
-            alike, pairs = alike + shared, pairs + people * (people - 1) / 2
-    return alike, pairs
+
+    def count(side: Side) -> tuple[float, float]:
+        if (key := held_key(side, rules, one)) is None:
+            return 0.0, 0.0
+        shared, people = pairs_sharing(side, key)
+        return shared, people * (people - 1) / 2
+
+    (alike, pairs), (others_alike, other_pairs) = at_once(*(partial(count, side) for side in sides))
+    return alike + others_alike, pairs + other_pairs
 
 
 def pairs_sharing(side: Side, key: int) -> tuple[float, float]:

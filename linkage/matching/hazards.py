@@ -7,9 +7,11 @@ merge them. A pair that a household could explain is refused unless the National
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from linkage.matching.at_once import at_once
 from linkage.matching.evidence import Patterns
 from linkage.matching.joins import Tokens, grouped
 from linkage.matching.levels import Comparison
@@ -42,7 +44,8 @@ def hazard(compared: Comparison, patterns: Patterns, sides: tuple[Side, Side], r
     twin = ~forename & ~crossed & ~no_forename & birth & (surname | compared.missing("surname"))
     namesake = ~birth & ~no_birth & forename & (surname | swapped)
     safe = numbered | ordinary
-    homes = {place: [_homes(side, place, rules) for side in sides] for place in _PLACES}
+    left, right = at_once(*(partial(_homes_of, side, rules) for side in sides))
+    homes = {place: [left[place], right[place]] for place in _PLACES}
     if not _without_households(homes, rules):
         return ~safe
     # Files without households have no twins, namesakes or spouses to confuse, and the weights alone may decide;
@@ -96,6 +99,10 @@ class _Homes:
         """Whether hardly more are together than chance explains: at most `allowed` pairs per person more."""
         slack = _EXCESS * float(np.sqrt(self.by_chance + 1.0)) + allowed * self.people
         return self.together <= self.by_chance + slack
+
+
+def _homes_of(side: Side, rules: Rules) -> dict[str, _Homes | None]:
+    return {place: _homes(side, place, rules) for place in _PLACES}
 
 
 def _homes(side: Side, place: str, rules: Rules) -> _Homes | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from linkage.matching.at_once import at_once
 from linkage.matching.coincidence import pairs_sharing
 from linkage.matching.evidence import Patterns
 from linkage.matching.pairs import Pairs
@@ -105,7 +107,7 @@ def _coincidences(sides: tuple[Side, Side], rules: Rules) -> dict[str, dict[str,
         wanted = key.kind == "compound" or key.parts[0].name in best
         if not wanted or not all(side.holds(number) for side in sides):
             continue
-        alike = sum(pairs_sharing(side, number)[0] for side in sides)
+        alike = sum(shared for shared, _ in at_once(*(partial(pairs_sharing, side, number) for side in sides)))
         drawn = sum(len(side.ids) * (len(side.ids) - 1) / 2 for side in sides)
         chance = alike / drawn if drawn else 0.0
         told[key.name] = {"chance": chance, "expected_pairs": chance * pairs}

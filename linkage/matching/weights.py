@@ -7,11 +7,13 @@ Winkler (1989). Non-pairs are counted over all pairs of the two files, not only 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from linkage.matching.at_once import at_once
 from linkage.matching.coincidence import Floats, chances
 from linkage.matching.evidence import Patterns, occurring
 from linkage.matching.joins import grouped
@@ -140,24 +142,35 @@ def _rarity(
     rules: Rules,
 ) -> Floats:
     """Bits to add where the agreeing value is rarer than average, and to take off where it is commoner."""
+
+    def told(place: int, rank: int) -> tuple[People, Floats]:
+        one = compared.components[place]
+        shown = compared.levels[place] == rank
+        if one.given:
+            # Among strangers of one postcode an address is as good as another.
+            shown = shown & (compared.of(one.given.component) != 0)
+        chosen = np.flatnonzero(shown[patterns.which])
+        key = rules.names.index(field_key(f"{one.name}.{one.levels[rank]}"))
+        bits = np.log2(us[place][0][rank] / _rarest_shared(sides, key, pairs.left[chosen], pairs.right[chosen]))
+        return chosen, np.clip(bits, -rules.decide.rare_bits, rules.decide.rare_bits)
+
     extra = np.zeros(len(pairs.left))
+    for chosen, bits in at_once(*(partial(told, *level) for level in _frequent(compared, sides, rules))):
+        extra[chosen] += bits
+    return extra
+
+
+def _frequent(compared: Comparison, sides: tuple[Side, Side], rules: Rules) -> list[tuple[int, int]]:
+    """The components and levels at which values differ in frequency and that both sides have tokens for."""
+    found = []
     for place, one in enumerate(compared.components):
         for rank, level in enumerate(one.levels):
             name = field_key(f"{one.name}.{level}")
-            if f"{one.name}.{level}" not in _FREQUENT or name not in rules.names:
-                continue
-            key = rules.names.index(name)
-            if not all(side.holds(key) for side in sides):
-                continue
-            shown = compared.levels[place] == rank
-            if one.given:
-                # Among strangers of one postcode an address is as good as another.
-                shown &= compared.of(one.given.component) != 0
-            chosen = np.flatnonzero(shown[patterns.which])
-            share = _rarest_shared(sides, key, pairs.left[chosen], pairs.right[chosen])
-            bits = np.log2(us[place][0][rank] / share)
-            extra[chosen] += np.clip(bits, -rules.decide.rare_bits, rules.decide.rare_bits)
-    return extra
+            if f"{one.name}.{level}" in _FREQUENT and name in rules.names:
+                key = rules.names.index(name)
+                if all(side.holds(key) for side in sides):
+                    found.append((place, rank))
+    return found
 
 
 def _rarest_shared(sides: tuple[Side, Side], key: int, lefts: People, rights: People) -> Floats:
