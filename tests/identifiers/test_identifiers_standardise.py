@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkage.errors import Misuse
+from linkage.identifiers import names, places
 from linkage.identifiers import standardise as contract
 from linkage.identifiers.standardise import RAW, STANDARD, standardise, unusable
 
@@ -91,3 +92,28 @@ def test_any_text_at_all_standardises_without_error_and_a_second_time_changes_no
         assert told[name].to_list() == again[name].to_list(), name
     for text in (told["forename"], told["surname"]):
         assert text.drop_nulls().str.contains(r"^\p{L}+$").all()
+
+
+odd = st.text(st.sampled_from("aB1 \t\n\u00a0\u2009'’.-/,éßﬁ"), max_size=24)
+
+
+@given(st.lists(st.none() | odd, max_size=12))
+def test_a_column_folds_to_what_each_text_alone_folds_to(texts):
+    column = pl.Series("text", texts, dtype=pl.String)
+    assert names.folded(column).to_list() == pl.select(names.fold(pl.lit(column))).to_series().to_list()
+
+
+street = st.lists(
+    st.sampled_from(["12", "12-14", "3/5", "St", "Mill", "O'Hara", "Rd.", "RD", "no", "fixed", "abode", ",", "é"]),
+    max_size=6,
+)
+
+
+@given(st.lists(street.map(" ".join), min_size=1, max_size=8))
+def test_an_address_needs_no_repair_where_its_sign_is_missing(texts):
+    """Repairs are made where their sign is found: made everywhere, they give the same words."""
+    folded = names.folded(pl.Series("address", texts))
+    everywhere = pl.lit(folded)
+    for _, repair in places._REPAIRS:
+        everywhere = repair(everywhere)
+    assert places.address_words(folded).to_list() == pl.select(places._somewhere(everywhere)).to_series().to_list()
