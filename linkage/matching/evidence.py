@@ -53,7 +53,7 @@ def evidence(
             continue
         if not judged and not plain(rules, number):
             judged = True
-            close = hopeful(agree, both, min(len(left.ids), len(right.ids)), rules)
+            close = hopeful(agree, both, (len(left.ids), len(right.ids)), rules)
             for share, half in zip(shares, halves, strict=True):
                 share.close = close[half]
         needed = _needed(left, right, number, rules)

@@ -33,17 +33,20 @@ def costly(rules: Rules, number: int) -> bool:
     return key.kind == "field" and key.parts[0].name in _COSTLY
 
 
-def hopeful(agree: Masks, both: Masks, people: int, rules: Rules) -> Flags:
-    """The likeliest pairs by their plain match-keys, as many as `close_pairs_per_person` allows; compound ones always.
+def hopeful(agree: Masks, both: Masks, people: tuple[int, int], rules: Rules) -> Flags:
+    """Pairs that near-misses could still make likely, after all plain match-keys were compared.
 
-    `people` is how many the smaller file has. Equally likely pairs stand or fall together, so that the order of rows
-    changes nothing.
+    `people` is how many each file has: two drawn at random are one person with odds of one to the larger file, so that
+    many bits of evidence a pair needs (Fellegi and Sunter 1969), and near-misses bring at most `near_bits` of them. The
+    likeliest `least_pairs` always have hope, and pairs that a compound match-key proposed; equally likely pairs stand or
+    fall together, so that the order of rows changes nothing.
     """
-    most = int(max(rules.join.least_pairs, rules.join.close_pairs_per_person * people))
-    if len(agree) <= most:
+    join = rules.join
+    if len(agree) <= join.least_pairs:
         return np.ones(len(agree), dtype=np.bool_)
     bits = _plain_bits(agree, both, rules)
-    least = np.partition(bits, len(bits) - most)[len(bits) - most]
+    place = len(bits) - max(join.least_pairs, 1)
+    least = min(float(np.log2(max(*people, 2))) - join.near_bits, float(np.partition(bits, place)[place]))
     return np.asarray((bits >= least) | ((agree & _compound(rules)) != 0))
 
 

@@ -104,7 +104,9 @@ def _runs_of_words(many: int, addresses: pl.Series) -> pl.Series:
     doubtful = np.flatnonzero(kept & (words.list.n_unique() < words.list.len()).fill_null(False).to_numpy()[person])
     kept[doubtful] = _first(pl.DataFrame({"person": person[doubtful], "run": run.gather(doubtful)}))
     start = np.concatenate([[0], np.cumsum(np.bincount(person[kept], minlength=len(count)))])
-    return pl.Series(pa.LargeListArray.from_arrays(pa.array(start), run.filter(pl.Series(kept)).to_arrow()))
+    # (`pa.array` would import pandas.)
+    offsets = pa.Array.from_buffers(pa.int64(), len(start), [None, pa.py_buffer(start)])
+    return pl.Series(pa.LargeListArray.from_arrays(offsets, run.filter(pl.Series(kept)).to_arrow()))
 
 
 def _first(rows: pl.DataFrame) -> NDArray[np.bool_]:

@@ -79,12 +79,12 @@ class Padding:
 
 @dataclass(frozen=True)
 class Join:
-    """When a token is too common to propose pairs or to leave its holder (people), and how many pairs are looked at."""
+    """When a token is too common to propose pairs or to leave its holder (people); which pairs are given up."""
 
     candidate_cap: int
     pairs_per_person: float
     least_pairs: int
-    close_pairs_per_person: float
+    near_bits: float
     drop_over_frequent: int
 
 

@@ -97,6 +97,7 @@ def test_any_text_at_all_standardises_without_error_and_a_second_time_changes_no
 odd = st.text(st.sampled_from("aB1 \t\n\u00a0\u2009'’.-/,éßﬁ"), max_size=24)
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | odd, max_size=12))
 def test_a_column_folds_to_what_each_text_alone_folds_to(texts):
     column = pl.Series("text", texts, dtype=pl.String)
@@ -109,6 +110,7 @@ street = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(street.map(" ".join), min_size=1, max_size=8))
 def test_an_address_needs_no_repair_where_its_sign_is_missing(texts):
     """Repairs are made where their sign is found: made everywhere, they give the same words."""

@@ -12,9 +12,9 @@ from linkage.tokens import rules as policy
 from linkage.tokens.rules import Rules, field_key
 
 
-def allowing(pairs_per_person: float, least: int) -> Rules:
+def allowing(near_bits: float, least: int = 0) -> Rules:
     told = policy.load()
-    return replace(told, join=replace(told.join, close_pairs_per_person=pairs_per_person, least_pairs=least))
+    return replace(told, join=replace(told.join, near_bits=near_bits, least_pairs=least))
 
 
 def mask(*parts: str, rules: Rules) -> int:
@@ -37,38 +37,46 @@ LIKELY, DOUBTFUL, STRANGERS = (
 )
 
 
-@pytest.mark.parametrize(
-    ("most", "expected"), [(1, [0, 0, 1]), (2, [1, 0, 1]), (3, [1, 1, 1]), (9, [1, 1, 1])], ids=lambda told: str(told)
-)
-def test_the_likeliest_pairs_are_looked_at_closely_up_to_what_the_policy_allows(most, expected):
-    rules = allowing(1.0, 0)
+MILLION = (1_000_000, 20_000)  # a pair needs 20 bits
+
+
+@pytest.mark.parametrize(("near_bits", "expected"), [(5, [0, 0, 1]), (25, [1, 0, 1]), (60, [1, 1, 1])])
+def test_a_pair_is_given_up_that_lacks_more_than_near_misses_can_bring(near_bits, expected):
+    rules = allowing(near_bits)
     agree, both = pairs(rules, DOUBTFUL, STRANGERS, LIKELY)
-    assert hopeful(agree, both, most, rules).tolist() == [bool(one) for one in expected]
+    assert hopeful(agree, both, MILLION, rules).tolist() == [bool(one) for one in expected]
 
 
-def test_equally_likely_pairs_stand_or_fall_together():
-    rules = allowing(1.0, 0)
+def test_the_larger_the_file_the_more_a_pair_needs():
+    rules = allowing(25)
+    agree, both = pairs(rules, DOUBTFUL, LIKELY)
+    assert hopeful(agree, both, (1_000_000, 1_000_000), rules).tolist() == [True, True]
+    assert hopeful(agree, both, (1_000_000_000, 1_000_000), rules).tolist() == [False, True]
+
+
+def test_the_likeliest_pairs_are_never_given_up_and_equally_likely_ones_stand_together():
+    rules = allowing(-100, least=2)
     agree, both = pairs(rules, DOUBTFUL, LIKELY, DOUBTFUL, STRANGERS)
-    assert hopeful(agree, both, 2, rules).tolist() == [True, True, True, False]
+    assert hopeful(agree, both, MILLION, rules).tolist() == [True, True, True, False]
 
 
 def test_small_files_are_compared_whole():
-    rules = allowing(0.1, 100)
+    rules = allowing(-100, least=100)
     agree, both = pairs(rules, *[STRANGERS] * 100)
-    assert hopeful(agree, both, 5, rules).all()
+    assert hopeful(agree, both, MILLION, rules).all()
 
 
 def test_a_pair_that_agrees_on_a_compound_match_key_is_never_given_up():
-    rules = allowing(1.0, 0)
+    rules = allowing(5)
     compound = rules.of_kind("compound")[0].name
     agree, both = pairs(rules, LIKELY, (compound,), STRANGERS)
-    assert hopeful(agree, both, 1, rules).tolist() == [True, True, False]
+    assert hopeful(agree, both, MILLION, rules).tolist() == [True, True, False]
 
 
 def test_what_is_not_given_says_neither_yes_nor_no():
-    rules = allowing(1.0, 0)
+    rules = allowing(6.5)
     known = mask("dob.exact", rules=rules)
     agree = np.array([known, known], dtype=np.uint64)
     # The second pair's surnames could be compared, and differ.
     both = np.array([known, known | mask("surname.exact", rules=rules)], dtype=np.uint64)
-    assert hopeful(agree, both, 1, rules).tolist() == [True, False]
+    assert hopeful(agree, both, MILLION, rules).tolist() == [True, False]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkage.tokens import parts
@@ -14,6 +14,7 @@ addresses = st.lists(st.none() | st.lists(words, min_size=1, max_size=7).map(" "
 
 
 @pytest.mark.parametrize(("part", "many"), [("address.pair", 2), ("address.triple", 3)])
+@settings(deadline=None)
 @given(addresses)
 def test_neighbouring_words_are_all_runs_of_an_address_each_once_and_never_of_two_addresses(part, many, told):
     found = pl.DataFrame({"address": told}, schema={"address": pl.String}).select(parts.texts(part)).to_series()
