@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from linkage.errors import Misuse
 from linkage.matching.at_once import at_once
 from linkage.matching.sides import People, Relation, Side, mixed
-from linkage.matching.worth import Flags, Masks, costly, hopeful, plain, worthwhile
+from linkage.matching.worth import Flags, Masks, hopeful, stage
 from linkage.tokens.rules import Rules, field_key
 
 _MOST_KEYS = 64  # one bit each
@@ -37,27 +37,27 @@ def evidence(
 
     With `only`, just the match-keys of that component. Within a component a match-key is looked at for the pairs
     that do not agree on a better level already, and counts as agreeing for those that do: who has the very same name
-    has one that sounds the same. Plain ones come first; the others are looked at only for pairs that have some hope of
-    being one person, and the costliest only where that is worth while, unless `thorough`.
+    has one that sounds the same. Plain ones come first; the others, and last the costliest, are looked at only for pairs
+    that have some hope of being one person, unless `thorough`.
     """
     if len(rules.match_keys) > _MOST_KEYS:
         raise Misuse(f"more than {_MOST_KEYS} match-keys")
     agree, both = (np.zeros(len(lefts), dtype=np.uint64) for _ in range(2))
     halves = slice(0, len(lefts) // 2), slice(len(lefts) // 2, None)
     shares = [_Share(lefts[half], rights[half], agree[half], both[half]) for half in halves]
-    judged = thorough
+    allowance, judged = (0.0, rules.join.near_bits, rules.join.costly_bits), 0
     for number in _order(rules):
         key = rules.match_keys[number]
         asked = only in ("", key.parts[0].component) if key.kind == "field" else not only
         if not (asked and left.holds(number) and right.holds(number)):
             continue
-        if not judged and not plain(rules, number):
-            judged = True
-            close = hopeful(agree, both, (len(left.ids), len(right.ids)), rules)
+        if judged < stage(rules, number) and not thorough:
+            judged = stage(rules, number)
+            close = hopeful(agree, both, (len(left.ids), len(right.ids)), allowance[judged], rules)
             for share, half in zip(shares, halves, strict=True):
                 share.close = close[half]
         needed = _needed(left, right, number, rules)
-        at_once(*(partial(share.open, number, needed, rules, thorough=thorough) for share in shares))
+        at_once(*(partial(share.open, number, needed, rules) for share in shares))
         if not any(len(share.opened) for share in shares):
             continue
         # Nobody else's tokens are needed, so nobody else's are made.
@@ -78,7 +78,7 @@ class _Share:
         self.close = np.ones(len(lefts), dtype=np.bool_)
         self.opened: People = np.zeros(0, dtype=np.int64)
 
-    def open(self, number: int, needed: np.uint64, rules: Rules, *, thorough: bool) -> None:
+    def open(self, number: int, needed: np.uint64, rules: Rules) -> None:
         """Find the pairs to compare on a match-key, and mark those that agree on a better one."""
         bit = np.uint64(1) << np.uint64(number)
         settled = (self._agree & _better(rules, number)) != 0
@@ -86,9 +86,7 @@ class _Share:
         self._both |= marks
         if rules.match_keys[number].parts[0].component != "names":
             self._agree |= marks
-        wanted = ~settled & ((self._both & needed) == needed)
-        if not thorough and not plain(rules, number):
-            wanted &= self.close & worthwhile(number, self._agree, self._both, rules)
+        wanted = ~settled & self.close & ((self._both & needed) == needed)
         self.opened = np.flatnonzero(wanted)
 
     def compare(self, number: int, one: Relation, other: Relation, lists: _Lists | None) -> None:
@@ -114,11 +112,11 @@ def _order(rules: Rules) -> list[int]:
     """Match-key numbers: the plain ones, the others, the costly ones; better levels of a component first."""
     ladders = {one.name: one.levels for one in rules.components}
 
-    def rank(number: int) -> tuple[bool, bool, int]:
+    def rank(number: int) -> tuple[int, int]:
         part, kind = rules.match_keys[number].parts[0], rules.match_keys[number].kind
         levels = ladders.get(part.component, ())
         place = levels.index(part.level) if kind == "field" and part.level in levels else len(rules.names)
-        return costly(rules, number), not plain(rules, number), place
+        return stage(rules, number), place
 
     return sorted(range(len(rules.match_keys)), key=rank)
 

@@ -85,6 +85,7 @@ class Join:
     pairs_per_person: float
     least_pairs: int
     near_bits: float
+    costly_bits: float
     drop_over_frequent: int
 
 

@@ -59,7 +59,7 @@ def test_the_rarest_tokens_propose_first_and_common_ones_never(cap, most, expect
         [(1, 1), (2, 2), (3, 3), (7, 3), (4, 4), (5, 4), (6, 4)],
     )
     one, other = of(left), of(right)
-    here, there = rarest(one, other, *met(one, other), Join(cap, 1.0, 0, 18.0, 20), most)
+    here, there = rarest(one, other, *met(one, other), Join(cap, 1.0, 0, 18.0, 8.0, 20), most)
     assert one.token[here].tolist() == other.token[there].tolist() == expected
 
 
