@@ -39,7 +39,7 @@ lint: setup
 	@$(BIN)/mypy linkage
 
 check: lint
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not servers and not airflow and not system and not gx and not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not servers and not airflow and not system and not gx and not large and not slow"
 
 # Side by side what can be; the sandbox as its user runs it comes last and alone.
 test: setup lint

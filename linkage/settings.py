@@ -125,17 +125,19 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """The settings in force: environment first, then `<home>/stack.env` as written by the embedded stack.
 
-    Kept as long as neither changes: the clock asks at every turn, and building them costs milliseconds.
+    Kept as long as neither changes: the clock asks at every turn, and building them costs milliseconds. For the same reason
+    only names are looked through, and links in the home's path are followed when something changed.
     """
-    home = Path(os.environ.get("LINKAGE_HOME") or REPOSITORY / ".sandbox").resolve()
-    told = frozenset((name, value) for name, value in os.environ.items() if name.upper().startswith("LINKAGE_"))
+    home = Path(os.environ.get("LINKAGE_HOME") or REPOSITORY / ".sandbox").absolute()
+    told = frozenset((name, os.environ[name]) for name in os.environ if name[:8].upper() == "LINKAGE_")
     try:
         state = (home / "stack.env").stat()
     except FileNotFoundError:
         return _load(home, told, None)
-    return _load(home, told, (state.st_mtime_ns, state.st_ino))
+    return _load(home, told, (state.st_mtime_ns, state.st_dev, state.st_ino))
 
 
 @lru_cache(maxsize=32)
-def _load(home: Path, _environment: frozenset[tuple[str, str]], stack_env: tuple[int, int] | None) -> Settings:
+def _load(home: Path, _environment: frozenset[tuple[str, str]], stack_env: tuple[int, ...] | None) -> Settings:
+    home = home.resolve()
     return Settings(_env_file=home / "stack.env" if stack_env else None, home=home)  # type: ignore[call-arg]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from linkage import clock
+from linkage.custody.register import Register
 from linkage.stack import StackAddresses
 from linkage.stack import start as start_stack
 from linkage.stack import stop as stop_stack
@@ -37,3 +41,21 @@ def base_stack() -> Iterator[StackAddresses]:
         os.environ.update(before)
         stop_stack(home)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def own_register(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A register of its own on the running stack, in a schema that is dropped at the end: nothing of other tests is in it."""
+    url, schema = os.environ["LINKAGE_REGISTER_URL"], f"t{uuid.uuid4().hex[:12]}"
+    plain = Register.open(url)
+    with plain.engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+    own = f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}"
+    patch.setenv("LINKAGE_REGISTER_URL", own)
+    try:
+        yield
+    finally:
+        patch.setenv("LINKAGE_REGISTER_URL", url)
+        Register.open(own).engine.dispose()
+        with plain.engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")

@@ -6,8 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from base_stack import base_stack
+from hypothesis import HealthCheck, settings
 
 from linkage.stack import StackAddresses
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("linkage", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("linkage")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from custody_doubles import World
+from base_stack import own_register
+from custody_doubles import World, unsafe_but_quick
 from sqlalchemy import event
 
 from linkage import clock, settings
@@ -96,36 +97,23 @@ def _doubled(home: Path, monkeypatch: pytest.MonkeyPatch, register: Path) -> Hou
         used.with_name(used.name + ending).unlink(missing_ok=True)
     shutil.copy(register, used)
     made = House(Register.open(), real=False, world=world)
-    if not event.contains(made.register.engine, "connect", _unsafe_but_quick):
-        event.listen(made.register.engine, "connect", _unsafe_but_quick)
+    if not event.contains(made.register.engine, "connect", unsafe_but_quick):
+        event.listen(made.register.engine, "connect", unsafe_but_quick)
     made.register.engine.dispose()
     return made
 
 
-def _unsafe_but_quick(connection, _record) -> None:
-    connection.execute("PRAGMA synchronous=OFF")
-
-
 def _real(request, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     request.getfixturevalue("stack")
-    schema = f"t{uuid.uuid4().hex[:12]}"
-    plain = Register.open(os.environ["LINKAGE_REGISTER_URL"])
-    with plain.engine.begin() as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
-    join = "&" if "?" in os.environ["LINKAGE_REGISTER_URL"] else "?"
-    url = f"{os.environ['LINKAGE_REGISTER_URL']}{join}options=-csearch_path%3D{schema}"
     monkeypatch.setenv("PLAIN_REGISTER_URL", os.environ["LINKAGE_REGISTER_URL"])
-    monkeypatch.setenv("LINKAGE_REGISTER_URL", url)
     # A vacuum takes seconds: only tests of it ask for one.
     monkeypatch.setenv("KEPT_WEED_MASTER_URL", os.environ["LINKAGE_WEED_MASTER_URL"])
     monkeypatch.setenv("LINKAGE_WEED_MASTER_URL", "")
-    clock.set_simulated(clock.at(date(2022, 10, 3), 9))
-    _empty()
-    yield House(Register.open(), real=True)
-    _empty()
-    Register.open().engine.dispose()
-    with plain.engine.begin() as connection:
-        connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
+    with own_register(monkeypatch):
+        clock.set_simulated(clock.at(date(2022, 10, 3), 9))
+        _empty()
+        yield House(Register.open(), real=True)
+        _empty()
     clock.set_simulated(clock.at(date(2022, 10, 3), 9))
 
 

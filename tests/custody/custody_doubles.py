@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -39,6 +39,18 @@ class World:
     down: set[str] = field(default_factory=set)
     deaf_to_deletion: bool = False
     keeps_keys: bool = False
+
+    def copy(self) -> World:
+        """A world with the same keys and objects; what happens in one does not happen in the other."""
+        return replace(
+            self,
+            keks=dict(self.keks),
+            pairs=dict(self.pairs),
+            signing=dict(self.signing),
+            buckets={name: [replace(one) for one in stored] for name, stored in self.buckets.items()},
+            pending={name: list(uploads) for name, uploads in self.pending.items()},
+            down=set(self.down),
+        )
 
     def keys(self, principal: str) -> Keys:
         """The key service as a principal."""
@@ -183,3 +195,8 @@ class Objects:
     def _up(self) -> None:
         if self.world.down & {"objects", self.place}:
             raise DependencyUnreachable("the object store cannot be reached")
+
+
+def unsafe_but_quick(connection, _record) -> None:
+    """A register on SQLite that need not survive a power cut."""
+    connection.execute("PRAGMA synchronous=OFF")

@@ -132,7 +132,7 @@ def test_between_equals_the_later_evidence_then_the_longer_wait_decides() -> Non
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(0, 6), st.integers(0, 9), st.integers(0, 3)), min_size=1, max_size=12)
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_ranks_are_one_to_n_and_never_put_fewer_issues_above_more(rows: list[tuple[bool, int, int, int]]) -> None:
     """N4: whatever the figures, no two ranks alike, identified first, issues before points."""
     families = pl.DataFrame(
@@ -169,7 +169,7 @@ def test_invitations_stop_at_capacity_and_pass_over_families_who_joined_already(
 
 
 @given(st.integers(0, 2**32))
-@settings(deadline=None, max_examples=2)
+@settings(max_examples=2)
 def test_the_order_of_rows_changes_nothing(found: Identification, seed: int) -> None:
     """Determinism: same rows, same answer, bit for bit."""
     accepted = deliver(town())

@@ -18,6 +18,8 @@ from linkage.feeds.check import check_delivery
 from linkage.sandbox.partner_files import feed_truth, partner_deliveries
 from linkage.sandbox.population import Population, make_population
 
+pytestmark = pytest.mark.large
+
 
 def accepted(population: Population, as_of: date) -> dict[str, pl.DataFrame]:
     checked = {

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import polars as pl
 import pytest
+from base_stack import own_register
 
 from linkage import policy
 from linkage.custody import keys, transfers
@@ -55,7 +56,12 @@ class Wave:
 
 @pytest.fixture(scope="module")
 def wave(stack: StackAddresses) -> Iterator[Wave]:  # noqa: ARG001
-    """Sent to everybody, relayed, accepted; the stores' inboxes are empty before and after."""
+    """Sent to everybody, relayed, accepted, in a register of its own; the stores' inboxes are empty before and after."""
+    with pytest.MonkeyPatch.context() as patch, own_register(patch):
+        yield _sent()
+
+
+def _sent() -> Wave:
     stores = (*ONS, *DEPARTMENTS)
     for store in stores:
         transfers.receive(store)
@@ -71,7 +77,7 @@ def wave(stack: StackAddresses) -> Iterator[Wave]:  # noqa: ARG001
         submit.send_to(recipient, name)
     transfers.relay()
     held = {store: [one for one in transfers.receive(store) if one.wave == name] for store in stores}
-    yield Wave(name, pack, held)
+    return Wave(name, pack, held)
 
 
 def guesses(wave: Wave, mine: pl.DataFrame, theirs: pl.DataFrame) -> float:

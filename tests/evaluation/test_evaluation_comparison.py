@@ -44,6 +44,7 @@ def rates(frame: pl.DataFrame, others: tuple[str, ...] = (COMPARISON,)) -> tuple
     return tuple(int(one["works"].sum()) for one in sides), tuple(one.height for one in sides)  # type: ignore[return-value]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("seed", range(3))
 def test_the_planted_effect_lies_within_the_interval_and_the_naive_difference_does_not_find_it(seed: int) -> None:
     matched = comparison.match(families(20_000, seed))
@@ -65,6 +66,7 @@ def test_the_interval_covers_the_planted_effect_as_often_as_it_says() -> None:
     assert found >= 35
 
 
+@pytest.mark.large
 def test_without_an_effect_none_is_found() -> None:
     _, low, high = comparison.difference(*rates(comparison.match(families(20_000, effect=0.0)).frame))
     assert low < 0 < high

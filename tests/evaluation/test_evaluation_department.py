@@ -197,7 +197,7 @@ def test_a_key_stage_result_is_one_of_the_known_words() -> None:
 DAYS = st.integers(-60, 420).map(lambda n: WINDOW[0] + timedelta(days=n))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(DAYS, st.one_of(st.none(), DAYS)), max_size=5))
 def test_months_employed_are_the_months_that_hold_a_day_of_work(spells: list[tuple[date, date | None]]) -> None:
     jobs = [(str(start), None if end is None else str(end)) for start, end in spells]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from base_stack import own_register
 
 from linkage import policy
 from linkage.custody import transfers
@@ -57,7 +58,7 @@ def sides(stack: StackAddresses, tmp_path_factory: pytest.TempPathFactory) -> It
     """The same people in both programmes, every step of one between the steps of the other, up to the research file."""
     policies = tmp_path_factory.mktemp("n18") / "policy"
     shutil.copytree(REPOSITORY / "policy", policies)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, own_register(patch):
         patch.setenv("LINKAGE_POLICY_DIR", str(policies))
         both = tuple(_side(name, patch) for name in (NATIONAL, LOCAL))
         steps: list[Callable[[Side], object]] = [

@@ -12,6 +12,8 @@ from linkage.evaluation import crowds, schemas
 from linkage.sandbox import reidentify
 from linkage.sandbox.linked_town import make_town
 
+pytestmark = pytest.mark.large
+
 MOST = 0.001  # of all people: the promise
 SEEDS = (1, 2, 3)
 

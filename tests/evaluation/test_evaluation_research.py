@@ -286,7 +286,7 @@ def test_bands_take_their_first_value_in() -> None:
     assert frame["age"].to_list() == ["0-4", "0-4", "5-15", "5-15", "16+", "16+", None]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from([*"abcdef", None]), max_size=80), st.integers(2, 12))
 def test_a_category_that_is_told_apart_is_never_rare(values: list[str | None], minimum: int) -> None:
     merged = merge_rare(pl.Series("c", values, dtype=pl.String), minimum, "other")

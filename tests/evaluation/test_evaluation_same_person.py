@@ -83,6 +83,7 @@ def test_nobody_is_an_answer_too(key: LinkageKey) -> None:
     assert name_people([file(key).clear(), file(key, a=ADA)], no_people()).ids.height == 1
 
 
+@pytest.mark.large
 def test_over_three_waves_of_two_boroughs_the_planted_truth_is_found(key: LinkageKey) -> None:
     """N8: births, joiners, leavers, movers, changed surnames, corrected numbers and dates, people of both boroughs."""
     known, told = no_people(), []

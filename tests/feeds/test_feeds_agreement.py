@@ -54,7 +54,7 @@ def test_every_nasty_value_in_every_column_is_judged_alike(feed: str) -> None:
     assert disagreement(frame, contract) == set()
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), feed=st.sampled_from(["schools", "children_services", "referrals"]))
 def test_random_mixtures_of_values_are_judged_alike(data: st.DataObject, feed: str) -> None:
     """Faults meet in one row and between rows: rules over several columns, repeats and contradictions."""

@@ -58,6 +58,7 @@ def test_the_next_sound_delivery_clears_the_answer(outbox: Path) -> None:
     assert list((outbox / "housing").iterdir()) == []
 
 
+@pytest.mark.large
 def test_no_answer_holds_a_value_of_the_delivery() -> None:
     """N11: over the whole corpus."""
     values = ("Ada", "Sample", "Test Street", "SE1 7PB", "1985-06-15", "QQ123456C", "01/05/2022")

@@ -61,6 +61,7 @@ def test_a_manifest_beside_the_file_is_found_and_checked(tmp_path: Path) -> None
     assert (code, json.loads(out)["refused"]) == (1, "checksum_mismatch")
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_no_output_holds_a_value(options: list[str]) -> None:
     for file in sorted([*CORPUS.glob("*.csv"), *CORPUS.glob("*.xml")])[::3]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,8 @@ def files(draw: st.DrawFn) -> bytes:
     return end.join(["a,b,c", *rows, ""]).encode()
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.large
+@settings(max_examples=400)
 @given(body=files(), block=st.integers(min_value=12, max_value=90))
 def test_the_size_of_a_block_changes_nothing(body: bytes, block: int) -> None:
     whole, ragged = parse(body, HEADER, len(body) + 1)

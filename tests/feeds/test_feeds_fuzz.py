@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkage.feeds import FEEDS
@@ -47,7 +47,7 @@ PIECE = st.one_of(
 
 
 @given(st.sampled_from(SEEDS), st.lists(st.tuples(CUT, PIECE), min_size=1, max_size=4))
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120)
 def test_a_damaged_delivery_gets_an_answer_and_never_repeats_a_value(
     seed: tuple[str, bytes], damage: list[tuple[tuple[int, int], bytes]]
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_damaged_delivery_gets_an_answer_and_never_repeats_a_value(
         ),
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_bytes_as_a_manifest_get_an_answer(content: bytes) -> None:
     told = check_manifest(content, b"x", "police", AS_OF, file_name="police_2022-10-03.csv")
     assert told.reason in REASONS

@@ -41,7 +41,7 @@ def census(inside: str, head: str = "") -> bytes:
 cells = st.text(st.characters(exclude_characters="\x00\x1c\x1d\x1e\x1f", exclude_categories=["Cs"]), max_size=12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(cells, min_size=12, max_size=12), min_size=1, max_size=8))
 def test_any_text_in_quotes_is_read_back_exactly(rows: list[list[str]]) -> None:
     text = read(as_csv(rows), HEALTH)
@@ -54,7 +54,7 @@ def test_any_text_in_quotes_is_read_back_exactly(rows: list[list[str]]) -> None:
     assert text.broken["reason"].to_list() == ["blank_row"] * len(numbered)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.binary(max_size=200), st.sampled_from([b"", as_csv([["x"] * 12]), census("<Child></Child>")]))
 def test_no_bytes_whatever_raise_anything(noise: bytes, before: bytes) -> None:
     for contract in (HEALTH, CENSUS):
@@ -62,7 +62,7 @@ def test_no_bytes_whatever_raise_anything(noise: bytes, before: bytes) -> None:
         assert (text.refused is None) == (text.records > 0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(min_value=0, max_value=10_000))
 def test_a_file_cut_anywhere_is_refused_or_loses_whole_rows_and_at_most_its_last_cell(cut: int) -> None:
     """An empty last cell could be meant: only the manifest's checksum tells it from a cut one."""

@@ -51,6 +51,7 @@ def without(frame: pl.DataFrame, shape: str) -> pl.DataFrame:
     return frame.drop(shape.split())
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(("drop", "floor"), [([], 0.9995), (["nino"], 0.996)], ids=["with nino", "without nino"])
 def test_links_on_febrl_equal_those_of_clear_text(drop, floor):
     left, right, truth = files("half1")

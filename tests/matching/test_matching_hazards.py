@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 from matching_people import half_on_one_side, judged, linked, people, relatives, second_record
 
+pytestmark = pytest.mark.large
+
 KINDS = ("twins", "namesakes", "spouses")
 TOKENS = ("compound", "field")
 PAIRS = 500

@@ -26,6 +26,7 @@ def registers() -> tuple[pl.DataFrame, pl.DataFrame]:
     return everyone[:300], register.sample(fraction=1.0, shuffle=True, seed=1)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("tokens", ["compound", "field", "values"])
 @pytest.mark.parametrize("without", [[], ["nino"], ["postcode", "address"]], ids=["all", "no nino", "no address"])
 def test_a_cohort_finds_its_people_in_a_register_with_slips_moves_and_gaps(registers, tokens, without):
@@ -133,6 +134,7 @@ def test_settling_the_surest_pairs_first_changes_no_link(registers, monkeypatch)
     assert unsettled.pairs.select("left_id", "right_id").equals(settled.pairs.select("left_id", "right_id"))
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("tokens", ["compound", "values"])
 def test_ten_thousand_people_of_one_name_do_not_become_a_cross_join(tokens):
     count = 10_000

@@ -33,6 +33,7 @@ def released() -> tuple[Table, ...]:
     )
 
 
+@pytest.mark.large
 def test_the_comparison_goes_out_rounded_and_with_both_groups() -> None:
     [groups] = [one.frame for one in released() if one.spec.shape == "authority_by_group"]
     shown = dict(groups.filter(pl.col("authority") == "lambeth").select("group", "families").rows())

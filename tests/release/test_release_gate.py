@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkage.errors import Misuse
@@ -416,7 +416,7 @@ def worlds(total: int, visible: int, cells: int, base: int) -> set[int]:
     return {max(0, base * one + off) for one in rounded for off in range(-(base // 2), base // 2 + 1)}
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10)
 @given(st.lists(st.integers(0, 45), min_size=4, max_size=4))
 def test_no_hidden_count_of_a_row_can_be_worked_out_by_trying_every_world(people: list[int]) -> None:
     """R3, by enumeration: at least `interval_width` apart, in people and in families."""
@@ -502,7 +502,7 @@ def attack(tables: list[pl.DataFrame]) -> list[float]:  # noqa: C901 - one attac
 CELL = st.integers(0, 60)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4)
 @given(st.lists(st.lists(CELL, min_size=4, max_size=4), min_size=2, max_size=3))
 def test_no_hidden_count_of_a_two_way_table_can_be_worked_out_from_its_margins(cells: list[list[int]]) -> None:
     """R3: an independent attacker, over the published text."""
@@ -512,7 +512,7 @@ def test_no_hidden_count_of_a_two_way_table_can_be_worked_out_from_its_margins(c
         assert all(width >= POLICY.interval_width for width in attack([verdict.protected]))
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3)
 @given(st.lists(st.tuples(CELL, CELL, CELL), min_size=4, max_size=4))
 def test_no_hidden_count_can_be_worked_out_from_two_tables_that_share_cells(cells: list[tuple[int, int, int]]) -> None:
     """R3: the status table and the outcome table of the same people, attacked together."""
@@ -524,7 +524,7 @@ def test_no_hidden_count_can_be_worked_out_from_two_tables_that_share_cells(cell
         assert all(width >= POLICY.interval_width for width in attack(out))
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4)
 @given(st.lists(st.lists(CELL, min_size=4, max_size=4), min_size=1, max_size=2))
 def test_a_protected_table_checks_clean_and_is_its_own_protected_version(cells: list[list[int]]) -> None:
     table = by_status({f"area-{chr(97 + n)}": [(count, count) for count in row] for n, row in enumerate(cells)})

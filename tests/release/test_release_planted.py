@@ -18,6 +18,8 @@ from linkage.release import rules
 from linkage.release.check import settle_all
 from linkage.release.tables import Table
 
+pytestmark = pytest.mark.large
+
 POLICY = rules.load()
 REGIONS = POLICY.dimensions["authority"].groups
 

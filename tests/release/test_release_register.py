@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 import pytest
+from base_stack import own_register
 
 from linkage import policy
 from linkage.custody import transfers
@@ -36,8 +37,14 @@ class Proposed:
 
 
 @pytest.fixture
-def proposed(stack: StackAddresses) -> Iterator[Proposed]:  # noqa: ARG001
-    """Protected tables, proposed and not approved; MHCLG's inbox is empty."""
+def proposed(stack: StackAddresses, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proposed]:  # noqa: ARG001
+    """Protected tables, proposed and not approved, in a register of their own; MHCLG's inbox is empty."""
+    with own_register(monkeypatch):
+        yield _proposed()
+        transfers.receive("mhclg")
+
+
+def _proposed() -> Proposed:
     counts = pl.DataFrame({"authority": ["lambeth"] * 2, "status": ["assessed", "joined"]}).with_columns(
         individuals=pl.Series([102, 63]), families=pl.Series([41, 27])
     )
@@ -50,8 +57,7 @@ def proposed(stack: StackAddresses) -> Iterator[Proposed]:  # noqa: ARG001
     )
     approvals.propose(Proposal(held.id, bundle.digest(data), "schedule"))
     transfers.receive("mhclg")
-    yield Proposed(held.id, wave, data)
-    transfers.receive("mhclg")
+    return Proposed(held.id, wave, data)
 
 
 def test_only_approved_tables_reach_mhclg_and_exactly_those(proposed: Proposed) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import uuid
 from collections.abc import Iterator
@@ -12,9 +11,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from base_stack import own_register
 
 from linkage import clock, policy
-from linkage.custody.register import Register
 from linkage.custody.stores import objects
 from linkage.custody.vault import Vault
 from linkage.early_help import daily
@@ -99,24 +98,14 @@ class Town:
 @pytest.fixture
 def town(request: pytest.FixtureRequest, stack: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     """A register of its own on the real servers, empty stores, deliveries of four feeds and one identification."""
-    schema = f"t{uuid.uuid4().hex[:12]}"
-    plain = Register.open(os.environ["LINKAGE_REGISTER_URL"])
-    with plain.engine.begin() as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
-    join = "&" if "?" in os.environ["LINKAGE_REGISTER_URL"] else "?"
-    monkeypatch.setenv(
-        "LINKAGE_REGISTER_URL", f"{os.environ['LINKAGE_REGISTER_URL']}{join}options=-csearch_path%3D{schema}"
-    )
-    clock.set_simulated(clock.at(DAY, 9))
-    _empty()
-    try:
-        yield _settle(getattr(request, "param", 12))
-    finally:
-        _empty()
-        Register.open().engine.dispose()
-        with plain.engine.begin() as connection:
-            connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
+    with own_register(monkeypatch):
         clock.set_simulated(clock.at(DAY, 9))
+        _empty()
+        try:
+            yield _settle(getattr(request, "param", 12))
+        finally:
+            _empty()
+    clock.set_simulated(clock.at(DAY, 9))
 
 
 def people(families: int) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import polars as pl
+import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -87,6 +88,7 @@ def test_bad_deliveries_leaves_out_the_manifest_that_is_missing(tmp_path: Path) 
     assert len(list((tmp_path / "zero_bytes").iterdir())) == 2
 
 
+@pytest.mark.large
 def test_reidentify_prints_what_an_attacker_achieves_and_what_guessing_would() -> None:
     """N12"""
     result = CliRunner().invoke(app, ["reidentify", "--seed", "1", "--families", "300", "--json"])

@@ -212,6 +212,7 @@ def exported(doubled_house, tmp_path: Path) -> tuple[Export, Spoils, bytes]:
     return Export(signed, told, signed), Spoils(earlier, foreign, Ed25519PrivateKey.generate()), ledger.public_key()
 
 
+@pytest.mark.large
 def test_a_thousand_harms_to_an_export_are_all_found(exported, tmp_path: Path) -> None:
     """D11."""
     export, spoils, key = exported

@@ -28,13 +28,13 @@ def opened(sealed: str, bound_to: str, kek: str = KEK) -> bytes:
 
 
 @given(secret=st.binary(max_size=200), bound_to=st.text(max_size=60))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_sealed_opens_in_its_context(secret: bytes, bound_to: str) -> None:
     assert opened(RECEIVER.seal(KEK, secret, bound_to), bound_to) == secret
 
 
 @given(place=st.integers(min_value=0), bit=st.integers(min_value=0, max_value=7))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_one_bit_changed_and_it_does_not_open(place: int, bit: int) -> None:
     how, _, text = RECEIVER.seal(KEK, b"k" * 32, "hld_a").partition(":")
     raw = bytearray(receiving.decoded(KEK, text))

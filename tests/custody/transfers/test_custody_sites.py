@@ -19,8 +19,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from custody_doubles import Keys, Objects, World
+from custody_doubles import Keys, Objects, World, unsafe_but_quick
 from disturbed import HARMS, Network
+from sqlalchemy import event
 
 from linkage import clock, policy
 from linkage.custody import keys, transfers
@@ -46,7 +47,6 @@ class Sites:
     """Three deployments at 2022-10-03 09:00, each with a world of its own, and the exchange."""
 
     top: Path
-    patch: pytest.MonkeyPatch
     worlds: dict[str, World]
     exchange: World
 
@@ -96,30 +96,56 @@ OWN = {
 }
 
 
-@pytest.fixture
-def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_register: Path) -> Sites:
-    for name in [name for name in os.environ if name.startswith("LINKAGE_")]:
-        monkeypatch.delenv(name)
-    made = Sites(tmp_path, monkeypatch, {site: World() for site in SITES}, World())
-    monkeypatch.setenv("LINKAGE_CLOCK", "sandbox")
-    monkeypatch.setenv("LINKAGE_EXCHANGE_ENDPOINT", "http://exchange.test")
-    monkeypatch.setenv("LINKAGE_TRUST_FILE", str(tmp_path / "trust.toml"))
-    monkeypatch.setattr(keys, "service", made.keys)
-    monkeypatch.setattr(objects, "client", made.objects)
-    for site in SITES:
-        (tmp_path / site).mkdir()
-        shutil.copy(empty_register, tmp_path / site / "register.sqlite")
-        clock.mark_sandbox(tmp_path / site)
-    made.clock(clock.at(MONDAY, 9))
-    cards = []
-    for site in SITES:
-        with made.at(site):
-            cards += [line for line in trust.card().splitlines() if not line.startswith("[")]
-    (tmp_path / "trust.toml").write_text("\n".join(["[signing]", *cards]))
-    for site in SITES:
-        with made.at(site):
-            prepare(days=2)
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, empty_register: Path) -> Sites:
+    """Sites that know each other and have published receiving keys for two days, as each test finds them."""
+    top = tmp_path_factory.mktemp("sites") / "now"
+    made = Sites(top, {site: World() for site in SITES}, World())
+    with pytest.MonkeyPatch.context() as patch:
+        _settle(made, patch)
+        for site in SITES:
+            (top / site).mkdir(parents=True)
+            shutil.copy(empty_register, top / site / "register.sqlite")
+            clock.mark_sandbox(top / site)
+        made.clock(clock.at(MONDAY, 9))
+        cards = []
+        for site in SITES:
+            with made.at(site) as register:
+                event.listen(register.engine, "connect", unsafe_but_quick)
+                cards += [line for line in trust.card().splitlines() if not line.startswith("[")]
+        (top / "trust.toml").write_text("\n".join(["[signing]", *cards]))
+        for site in SITES:
+            with made.at(site) as register:
+                prepare(days=2)
+                register.engine.dispose()
+    top.rename(top.with_name("kept"))
     return made
+
+
+@pytest.fixture
+def sites(prepared: Sites, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sites]:
+    """In one folder for all tests, put back before each: SQLAlchemy compiles its statements once for each engine."""
+    shutil.copytree(prepared.top.with_name("kept"), prepared.top)
+    made = Sites(
+        prepared.top, {site: world.copy() for site, world in prepared.worlds.items()}, prepared.exchange.copy()
+    )
+    _settle(made, monkeypatch)
+    yield made
+    for site in SITES:
+        with made.at(site) as register:
+            register.engine.dispose()
+    shutil.rmtree(prepared.top)
+
+
+def _settle(made: Sites, patch: pytest.MonkeyPatch) -> None:
+    """This process in front of these sites, and of nothing else."""
+    for name in [name for name in os.environ if name.startswith("LINKAGE_")]:
+        patch.delenv(name)
+    patch.setenv("LINKAGE_CLOCK", "sandbox")
+    patch.setenv("LINKAGE_EXCHANGE_ENDPOINT", "http://exchange.test")
+    patch.setenv("LINKAGE_TRUST_FILE", str(made.top / "trust.toml"))
+    patch.setattr(keys, "service", made.keys)
+    patch.setattr(objects, "client", made.objects)
 
 
 def request(**other):
@@ -434,6 +460,7 @@ def _every_refusal_is_an_incident(sites: Sites) -> None:
                     assert f"{store}/{told['transfer']}/{told['manifest'][:16]}" in subjects
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_happens_on_the_way_both_arrive_once_and_are_acknowledged(sites: Sites, seed: int) -> None:
     """N17, D2: lost, doubled, late, torn, altered, forged."""
@@ -524,6 +551,6 @@ def _said(words: list[str]) -> str:
 def test_a_trust_file_with_a_mistake_trusts_nobody(sites: Sites, text: str) -> None:
     """N11: an unreadable file is no reason to go on without it."""
     (sites.top / "trust.toml").write_text(text)
-    os.utime(sites.top / "trust.toml", ns=(1, 1))
+    os.utime(sites.top / "trust.toml", ns=(2, 2))
     with sites.at("authority"), pytest.raises(Misuse, match="trust file"):
         trust.pinned()
