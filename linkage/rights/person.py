@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Final
 
 import polars as pl
@@ -74,13 +75,13 @@ def judge(
     surname, date of birth and place; or date of birth and the very house (a married name). Two different valid numbers
     or sexes are two people, and so are two different second forenames.
     """
-    told = _verdicts(rows, person)
+    told, *others = _verdicts(rows, [person] if rivals is None else [person, rivals])
     if linked is not None:
         named = (told == NAMESAKE) & linked
         told = told.zip_with(~named, pl.Series([THEIRS], dtype=pl.Int8))
         told = told.zip_with(~(linked & (told == NOBODY)), pl.Series([PERHAPS], dtype=pl.Int8))
-    if rivals is not None and rivals.height and (told == THEIRS).any():
-        doubted = (told == THEIRS) & (_verdicts(rows, rivals) == THEIRS)
+    for theirs in others:
+        doubted = (told == THEIRS) & (theirs == THEIRS)
         told = told.zip_with(~doubted, pl.Series([PERHAPS], dtype=pl.Int8))
     return told.alias("verdict")
 
@@ -107,19 +108,23 @@ def mentions(texts: pl.Series, person: pl.DataFrame, references: Sequence[str] =
     return found.to_series().alias("mentions")
 
 
-def _verdicts(rows: pl.DataFrame, person: pl.DataFrame) -> pl.Series:
+def _verdicts(rows: pl.DataFrame, people: Sequence[pl.DataFrame]) -> list[pl.Series]:
+    """A verdict on each row for each of these people. All are standardised at once: a call costs more than its rows."""
     numbered = _numbered(ways_written_in_order(rows))
-    near = numbered.filter(_could_be(person))
-    if near.is_empty():
-        return pl.Series("verdict", [NOBODY], dtype=pl.Int8).new_from_index(0, rows.height)
-    pairs = _with_second_name(near).join(_with_second_name(_numbered(person)), how="cross", suffix="_told")
-    told = pairs.select("record_id", _verdict().alias("verdict")).group_by("record_id").agg(pl.col("verdict").max())
-    return (
-        numbered.select("record_id")
-        .join(told, on="record_id", how="left", maintain_order="left")["verdict"]
-        .fill_null(NOBODY)
-        .cast(pl.Int8)
-    )
+    near = [numbered.filter(_could_be(one)) for one in people]
+    if all(one.is_empty() for one in near):
+        return [pl.Series("verdict", [NOBODY], dtype=pl.Int8).new_from_index(0, rows.height)] * len(people)
+    sides = [*near, *people]
+    standard = _with_second_name(_numbered(pl.concat(side.select(RAW) for side in sides)))
+    ends = list(accumulate(side.height for side in sides))
+    parts = [standard.slice(end - side.height, side.height) for end, side in zip(ends, sides, strict=True)]
+    found = []
+    for mine, one, told in zip(near, parts, parts[len(near) :], strict=False):
+        pairs = one.with_columns(mine["record_id"]).join(told, how="cross", suffix="_told")
+        best = pairs.select("record_id", _verdict().alias("verdict")).group_by("record_id").agg(pl.col("verdict").max())
+        verdicts = numbered.select("record_id").join(best, on="record_id", how="left", maintain_order="left")
+        found.append(verdicts["verdict"].fill_null(NOBODY).cast(pl.Int8))
+    return found
 
 
 def ways_written_in_order(rows: pl.DataFrame) -> pl.DataFrame:
