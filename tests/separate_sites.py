@@ -193,14 +193,15 @@ def separate_homes(sites: Sequence[str], airflow: Sequence[str] = ()) -> Iterato
 def _set_up(homes: Homes, airflow: Sequence[str]) -> None:
     """The key ceremony of the runbook."""
     others = [site for site in homes.sites if site != HOST]
-    homes.command(HOST, "stack", "start", *([] if HOST in airflow else ["--no-airflow"]))
+    homes.command(HOST, "stack", "start", "--no-airflow")
     for site in others:
         Secrets(Layout.of(homes.home(site)).make().home, Site(site)).join(
             homes.home(HOST) / "exchange" / f"{site}.json"
         )
-    with ThreadPoolExecutor(2) as pool:
-        how = {site: [] if site in airflow else ["--no-airflow"] for site in others}
-        list(pool.map(lambda site: homes.command(site, "stack", "start", *how[site]), others))
+    # An Airflow waits as much as it works while it starts: they start beside one another, and the exchange's own with them.
+    with ThreadPoolExecutor(3) as pool:
+        how = {site: [] if site in airflow else ["--no-airflow"] for site in (*others, *airflow)}
+        list(pool.map(lambda site: homes.command(site, "stack", "start", *how[site]), how))
     homes.clock(clock.at(DAY, 9))
     lines = []
     for site in homes.sites:
