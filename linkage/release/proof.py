@@ -126,12 +126,17 @@ class Proof:
         """Put one target to the solver: first with what is near, then, where that is not all, with everything."""
         place = self.targets.index(target)
         terms = self._terms[place]
+        unit = 1 if self.system.tied[self.targets[place][0]] else self.policy.rounding_base
+        width = -(-self.policy.interval_width // unit)
         nearby, is_all = solver.near(self.system, terms)
-        self.add(solver.extremes(self.system, self.world, terms, nearby))
-        if not self._is_open(place) and not is_all:
-            unit = 1 if self.system.tied[self.targets[place][0]] else self.policy.rounding_base
+        for up in (True, False):
+            aim = float(self._least[place]) + width if up else float(self._most[place]) - width
+            self.add([solver.solve(self.system, self.world, nearby, solver.Aim(terms, aim, up))])
+            if self._is_open(place):
+                return
+        if not is_all:
             least, most = float(self._least[place]), float(self._most[place])
-            self.add(solver.worlds_apart(self.system, terms, least, most, -(-self.policy.interval_width // unit)))
+            self.add(solver.worlds_apart(self.system, terms, least, most, width))
 
     def _is_open(self, place: int) -> bool:
         return bool(self._widths()[place] >= self.policy.interval_width)
@@ -169,7 +174,7 @@ def _complete(system: System, counts: Sequence[Counts | None], known: Sequence[i
     ]
     if unknown:
         places = np.unique(np.concatenate(unknown))
-        world = solver.solve(system, np.zeros(system.size), world, places[places != NOTHING])
+        world = solver.solve(system, world, places[places != NOTHING])
     if not system.fits(world[:, None])[0]:
         raise Contradiction("the true counts are not those that the tables show")
     return world

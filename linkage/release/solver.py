@@ -1,8 +1,9 @@
-"""HiGHS over the attacker's system: a world that fits, and the least and greatest value of a hidden count (R3)."""
+"""HiGHS over the attacker's system: a world that fits, and one far enough from it in a hidden count (R3)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,15 @@ _SECONDS, _SECONDS_FOR_A_WORLD = 10.0, 120.0
 _TOGETHER = 1500  # variables solved together; beyond, only those near the question change
 
 Also = tuple[Ints, float, float]  # variables, and the least and greatest sum of them
+
+
+@dataclass(frozen=True)
+class Aim:
+    """The sum of some variables (`terms`) is to be at least `sum`, or at most where not `up`."""
+
+    terms: Ints
+    sum: float
+    up: bool
 
 
 def any_world(system: System, also: Also | None = None) -> Reals:
@@ -46,18 +56,39 @@ def any_world(system: System, also: Also | None = None) -> Reals:
     return world
 
 
-def solve(system: System, weights: Reals, world: Reals, places: Ints) -> Reals:
-    """A world with the greatest `weights @ world` in which only `places` differ from `world`. Raises Contradiction."""
+def solve(system: System, world: Reals, places: Ints, aim: Aim | None = None) -> Reals:
+    """A world in which only `places` differ from `world`, as near to the aim as can be. Raises Contradiction.
+
+    The aim is reached or cannot be: the solver is not sent beyond it, where a proof of the very last unit costs most.
+    Whole rounded counts nearly always come with whole true ones, so that the others are asked for only where not.
+    """
+    from scipy import sparse
+
     world = world.copy()
-    if len(places):
-        columns = system.columns[:, places].tocsr()
-        rows = np.flatnonzero(np.diff(columns.indptr))
-        world[places] = 0
-        rest = (system.matrix @ world)[rows]
-        bounds = system.low[places], system.high[places]
-        told = columns[rows], system.least[rows] - rest, system.most[rows] - rest
-        whole = np.ones(len(places), dtype=bool)
-        world[places] = _highs(weights[places], whole, bounds, told, {"time_limit": _SECONDS})
+    if not len(places):
+        return world
+    columns = system.columns[:, places].tocsr()
+    rows = np.flatnonzero(np.diff(columns.indptr))
+    world[places] = 0
+    rest = (system.matrix @ world)[rows]
+    matrix, least, most = columns[rows], system.least[rows] - rest, system.most[rows] - rest
+    low, high, goal = system.low[places], system.high[places], np.zeros(len(places))
+    if aim is not None:
+        # One more variable, never beyond the aim: the sum of the terms, or its negative, is at least that.
+        sign = 1.0 if aim.up else -1.0
+        inside = np.isin(places, aim.terms).astype(float)
+        outside = sign * world[aim.terms].sum()
+        row = sparse.csr_array(np.append(sign * inside, -1.0)[None])
+        matrix = sparse.vstack([sparse.hstack([matrix, sparse.csr_array((len(rows), 1))]), row]).tocsr()
+        least, most = np.append(least, -outside), np.append(most, np.inf)
+        low, high = np.append(low, -np.inf), np.append(high, sign * aim.sum)
+        goal = np.append(goal, 1.0)
+    rounded = np.append(system.is_rounded[places], np.zeros(len(goal) - len(places), dtype=bool))
+    for whole in (rounded, np.arange(len(goal)) < len(places)):
+        found = _highs(goal, whole, (low, high), (matrix, least, most), {"time_limit": _SECONDS})
+        world[places] = found[: len(places)]
+        if system.fits(world[:, None])[0]:
+            break
     return world
 
 
@@ -114,13 +145,6 @@ def worlds_apart(system: System, terms: Ints, least: float, most: float, width: 
         except Contradiction:
             continue
     return []
-
-
-def extremes(system: System, world: Reals, terms: Ints, places: Ints) -> list[Reals]:
-    """Worlds in which the sum of `terms` is greatest and least while only `places` change."""
-    weights = np.zeros(system.size)
-    weights[terms] = 1.0
-    return [solve(system, sign * weights, world, places) for sign in (1.0, -1.0)]
 
 
 def _indices(pointers: Ints, indices: Ints, which: Sequence[int] | Ints) -> Any:

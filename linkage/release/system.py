@@ -94,6 +94,15 @@ class System:
         return self.matrix.tocsc()
 
     @functools.cached_property
+    def is_rounded(self) -> Bools:
+        """Which variables are rounded counts; the others are true ones."""
+        out = np.zeros(self._size, dtype=bool)
+        for told in self.rounded:
+            for places in told.values():
+                out[places[places != NOTHING]] = True
+        return out
+
+    @functools.cached_property
     def true_at(self) -> list[dict[str, Ints]]:
         """By table and measure, the variable of the true count at each flat cell number; NOTHING at totals."""
         out = []
