@@ -159,37 +159,44 @@ def _row(store: str, manifest: Manifest, known: Holding | None) -> HoldingRow:
     require_future(deadline)
     kek, wrapped_dek, wrapped_secrets = _wrapped(store, told, deadline.target)
     return HoldingRow(
+        **_described(store, manifest, received, deadline),
         id=told["holding"],
-        store=store,
-        holder=holder_of(store),
-        dataset_class=told["dataset_class"],
-        programme=told["programme"],
-        wave=told["wave"],
-        label=None,
         natural_key=told["transfer"],
         purpose=f"flow {told['flow']}",
-        lawful_basis=told["lawful_basis"],
-        flow_id=told["flow"],
-        transfer_id=told["transfer"],
-        received_at=received,
-        target=deadline.target,
-        legal=deadline.legal,
-        rule=deadline.rule,
-        reclassified=policy.load(told["programme"]).reclassifies(told["dataset_class"]),
         bucket=f"{store}-vault",
         prefix=f"holdings/{told['holding']}/",
         places=places.merged(places.configured(), known.places if known else objects.PRIMARY),
-        attempt=told["attempt"],
         kek=kek,
         wrapped_dek=wrapped_dek,
         wrapped_secrets=wrapped_secrets or None,
-        parts=len(told["parts"]),
-        bytes=told["bytes"],
         rows=None if holder_of(store) in DEPARTMENTS else told["rows"],
         state="writing",
-        simulated=clock.is_simulated(),
-        created_at=clock.now(),
     )
+
+
+def _described(store: str, manifest: Manifest, received: datetime, deadline: Deadline) -> dict[str, Any]:
+    """What the register says of a transferred copy, whether it can be opened here or only passed on."""
+    told = manifest.told
+    return {
+        "store": store,
+        "holder": holder_of(store),
+        "dataset_class": told["dataset_class"],
+        "programme": told["programme"],
+        "wave": told["wave"],
+        "lawful_basis": told["lawful_basis"],
+        "flow_id": told["flow"],
+        "transfer_id": told["transfer"],
+        "received_at": received,
+        "target": deadline.target,
+        "legal": deadline.legal,
+        "rule": deadline.rule,
+        "reclassified": policy.load(told["programme"]).reclassifies(told["dataset_class"]),
+        "attempt": told["attempt"],
+        "parts": len(told["parts"]),
+        "bytes": told["bytes"],
+        "simulated": clock.is_simulated(),
+        "created_at": clock.now(),
+    }
 
 
 def _wrapped(store: str, told: Mapping[str, Any], target: datetime | None) -> tuple[str, str, dict[str, str]]:
@@ -292,30 +299,13 @@ def _relay_row(store: str, manifest: Manifest) -> HoldingRow:
     deadline = _deadline(manifest, received)
     mark = hashlib.sha256(f"relay {told['transfer']} {told['attempt']}".encode()).hexdigest()[:32]
     return HoldingRow(
+        **_described(store, manifest, received, deadline),
         id=f"hld_{mark}",
-        store=store,
-        holder=holder_of(store),
-        dataset_class=told["dataset_class"],
-        programme=told["programme"],
-        wave=told["wave"],
         natural_key=f"relay|{told['transfer']}|{told['attempt']}",
         purpose="forward unopened",
-        lawful_basis=told["lawful_basis"],
-        flow_id=told["flow"],
-        transfer_id=told["transfer"],
-        received_at=received,
-        target=deadline.target,
-        legal=deadline.legal,
-        rule=deadline.rule,
-        reclassified=policy.load(told["programme"]).reclassifies(told["dataset_class"]),
         bucket=f"{store}-inbox",
         prefix=sealing.prefix(told["transfer"]),
-        attempt=told["attempt"],
-        parts=len(told["parts"]),
-        bytes=told["bytes"],
         state="held",
-        simulated=clock.is_simulated(),
-        created_at=clock.now(),
     )
 
 
