@@ -1,7 +1,7 @@
 """Three organisations, three Airflows, one exchange: a wave by DAGs alone, each triggered over its own site's API.
 
 N11, N13, N14, N17, D2, D10. MoJ and DfE are two more deployments without Airflow, so that the wave can be linked. Twelve
-Airflow services and five sets of servers on two cores take about nine minutes, and so this is part of `make slow`.
+Airflow services and five sets of servers on two cores that others use too take eight minutes, and so this is part of `make slow`.
 """
 
 from __future__ import annotations
