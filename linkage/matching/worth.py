@@ -9,22 +9,16 @@ from linkage.tokens.rules import Component, Rules, field_key
 
 Masks = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
-_PLAIN = (
-    "exact",
-    "variant",
-    "sound",
-    "year",
-    "sector",
-    "street",
-)  # one short list of tokens a person: quickly compared
+# One short list of tokens a person: quickly compared.
+_PLAIN = ("exact", "variant", "sound", "year", "sector", "street")
 _COSTLY = ("nino.near", "postcode.near", "address.word")  # nearly every value is one person's, and has many tokens
 
 
 def stage(rules: Rules, number: int) -> int:
-    """When a match-key is looked at: 0 plain ones, for every pair; 1 the others; 2 the costliest."""
+    """When a match-key is looked at: 0 plain and compound ones, for every pair; 1 near-misses; 2 the costliest."""
     key = rules.match_keys[number]
     if key.kind != "field":
-        return 1
+        return 0
     return 2 if key.parts[0].name in _COSTLY else int(key.parts[0].level not in _PLAIN)
 
 
