@@ -105,12 +105,15 @@ def write_programme(folder: Path) -> Path:
 
 def play(seen: Seen) -> Iterator[str]:
     """Play wave by wave; yields the name of each when its day is over, then `closed` when nothing is left."""
+    # A vacuum of the volumes takes seconds of waiting: the last sweep asks for one.
+    masters, os.environ["LINKAGE_WEED_MASTER_URL"] = os.environ["LINKAGE_WEED_MASTER_URL"], ""
     for wave in make_waves(SEED, FAMILIES, list(WAVES.values()), (FIRST, SECOND)):
         name = list(WAVES)[wave.number]
         seen.waves[name] = wave
         _day(seen, name, wave)
         yield name
         _month_later(seen, name, wave.day)
+    os.environ["LINKAGE_WEED_MASTER_URL"] = masters
     _sweep(seen, LAST_DAY)
     yield "closed"
 
