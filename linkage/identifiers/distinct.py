@@ -31,6 +31,12 @@ class Distinct:
         if records is None:
             return Distinct(table, self.place)
         place = self.place[records]
+        if len(place) * 8 < len(table):
+            # Of a few, looking at the whole table would be most of the work.
+            found, number = np.unique(place, return_inverse=True)
+            if len(found) and found[0] < 0:
+                found, number = found[1:], number - 1
+            return Distinct(table[found], number.astype(np.int32))
         # The last entry is what place -1 points at.
         used = np.zeros(len(table) + 1, dtype=np.bool_)
         used[place] = True

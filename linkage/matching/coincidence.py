@@ -76,7 +76,7 @@ def _levels_of_strangers(sides: tuple[Side, Side], rules: Rules) -> list[_Seen]:
         some = np.argsort(_drawn(side))[: rules.decide.sampled_people]
         here = rng.integers(0, len(some), size)
         there = (here + rng.integers(1, len(some), size)) % len(some)
-        return _count(side, some[here], some[there], rules)
+        return _count(side.some(some), here, there, rules)
 
     return _added(at_once(lambda: count(sides[0], 0), lambda: count(sides[1], 1)))
 
@@ -91,7 +91,9 @@ def _given(sides: tuple[Side, Side], rules: Rules, one: Component) -> Floats:
     def count(side: Side) -> list[_Seen]:
         if (key := held_key(side, rules, other)) is None or held_key(side, rules, one) is None:
             return _nothing(rules)
-        return _count(side, *_neighbours(side, key, size), rules, component)
+        here, there = _neighbours(side, key, size)
+        some, place = np.unique(np.concatenate([here, there]), return_inverse=True)
+        return _count(side.some(some), place[: len(here)], place[len(here) :], rules, component)
 
     seen, draws = _added(at_once(lambda: count(sides[0]), lambda: count(sides[1])))[rules.components.index(one)]
     strength = rules.decide.prior_coincidences

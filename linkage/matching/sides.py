@@ -74,6 +74,12 @@ class Relation:
         within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
         return rows, np.repeat(first, count) + within
 
+    def of(self, people: People) -> Relation:
+        """The same for these people only, each with a value of their own."""
+        rows, token = self.spread(people)
+        start = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(people)))])
+        return Relation(np.where(self.has[people], np.arange(len(people)), -1).astype(np.int32), start, token)
+
     @cached_property
     def bearers(self) -> NDArray[np.int64]:
         """For each entry of `token`, how many people have the value it is of."""
@@ -101,6 +107,9 @@ class Side(Protocol):
     def relation(self, key: int, people: People | None = None, /) -> Relation:
         """The tokens of one match-key, for everybody or at least for `people`; row numbers stay those of the file."""
 
+    def some(self, people: People) -> Side:
+        """A side of these people only, who are its rows in this order."""
+
 
 @dataclass(frozen=True)
 class TokenSide:
@@ -116,6 +125,10 @@ class TokenSide:
     def relation(self, key: int, _people: People | None = None, /) -> Relation:
         """Everybody's tokens: they are there already."""
         return self.relations[key]
+
+    def some(self, people: People) -> TokenSide:
+        """Their tokens only."""
+        return TokenSide(self.ids.gather(people), {key: one.of(people) for key, one in self.relations.items()})
 
 
 @dataclass(frozen=True)
@@ -149,6 +162,11 @@ class ValueSide:
             done[asked] = True
             self.made[key] = known, done
         return known
+
+    def some(self, people: People) -> ValueSide:
+        """Their values only; their tokens are made when they are asked for."""
+        values = {name: one.reached(people, one.table.columns) for name, one in self.told.values.items()}
+        return ValueSide(ByValue(self.ids.gather(people), values), self.key, self.rules)
 
 
 def _joint(known: Relation | None, one: ValueTokens, asked: People, people: int) -> Relation:

@@ -151,7 +151,7 @@ def _rarity(
             shown = shown & (compared.of(one.given.component) != 0)
         chosen = np.flatnonzero(shown[patterns.which])
         key = rules.names.index(field_key(f"{one.name}.{one.levels[rank]}"))
-        bits = np.log2(us[place][0][rank] / _rarest_shared(sides, key, pairs.left[chosen], pairs.right[chosen]))
+        bits = np.log2(us[place][0][rank] / _rarest_shared(sides, key, pairs.left[chosen], pairs.right[chosen], rules))
         return chosen, np.clip(bits, -rules.decide.rare_bits, rules.decide.rare_bits)
 
     extra = np.zeros(len(pairs.left))
@@ -173,10 +173,13 @@ def _frequent(compared: Comparison, sides: tuple[Side, Side], rules: Rules) -> l
     return found
 
 
-def _rarest_shared(sides: tuple[Side, Side], key: int, lefts: People, rights: People) -> Floats:
+def _rarest_shared(sides: tuple[Side, Side], key: int, lefts: People, rights: People, rules: Rules) -> Floats:
     """For pairs that share a token of a match-key: the share of people who hold the rarest one they share (0 to 1)."""
+    # In large files those asked about are many enough to count from.
+    few = max(len(side.ids) for side in sides) <= rules.join.least_pairs
     left, right = (
-        side.relation(key, occurring(who, len(side.ids))) for side, who in zip(sides, (lefts, rights), strict=True)
+        side.relation(key, None if few else occurring(who, len(side.ids)))
+        for side, who in zip(sides, (lefts, rights), strict=True)
     )
     order, start = grouped(np.concatenate([left.token, right.token]))
     held = np.add.reduceat(np.concatenate([left.bearers, right.bearers])[order], start[:-1])

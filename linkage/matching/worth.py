@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
+from linkage.matching.at_once import at_once
 from linkage.tokens.rules import Component, Rules, field_key
 
 Masks = NDArray[np.uint64]
@@ -31,7 +34,8 @@ def hopeful(agree: Masks, both: Masks, people: tuple[int, int], near_bits: float
     """
     if len(agree) <= rules.join.least_pairs:
         return np.ones(len(agree), dtype=np.bool_)
-    bits = _bits_so_far(agree, both, rules)
+    halves = slice(0, len(agree) // 2), slice(len(agree) // 2, None)
+    bits = np.concatenate(at_once(*(partial(_bits_so_far, agree[half], both[half], rules) for half in halves)))
     place = len(bits) - max(rules.join.least_pairs, 1)
     least = min(float(np.log2(max(*people, 2))) - near_bits, float(np.partition(bits, place)[place]))
     return np.asarray((bits >= least) | ((agree & _compound(rules)) != 0))

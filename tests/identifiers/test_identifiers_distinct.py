@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -38,3 +39,13 @@ def test_two_texts_of_one_hash_stay_two(monkeypatch: pytest.MonkeyPatch):
     assert distinct(pl.Series(rows), capitals, ("told",)).rows()["told"].to_list() == [
         "ANN", "BOB", "JO", None, "BOB", "ANN",
     ]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([None, *"abcdefghijklmnopqrstuvwxyz"]), min_size=1, max_size=60), st.data())
+def test_some_rows_reach_what_they_held_however_few_they_are(rows, data):
+    column = pl.Series("text", rows, dtype=pl.String)
+    records = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=12))
+    some = distinct(column, capitals, ("told",)).reached(np.array(records, dtype=np.int64), ["told"])
+    assert some.rows()["told"].to_list() == [capitals(column)["told"][record] for record in records]
+    assert len(some.table) == len({rows[record] for record in records} - {None})
