@@ -161,6 +161,9 @@ def bootstrap(host: str, port: int, password: str, role_passwords: Mapping[str, 
             cursor.execute(sql.SQL("GRANT CONNECT ON DATABASE linkage TO {}").format(sql.Identifier(name)))
         # Airflow commits many times a second and its state is never a register; the register keeps full durability.
         cursor.execute("ALTER ROLE airflow SET synchronous_commit = off")
+        # A task killed in the middle of a request can leave one of Airflow's servers with its run locked for good, and
+        # schedulers pass over locked runs. The register's own long transactions, a sweep's, are another role's.
+        cursor.execute("ALTER ROLE airflow SET idle_in_transaction_session_timeout = '60s'")
     connection.close()
     _share_register(f"postgresql+psycopg2://linkage:{role_passwords['linkage']}@{host}:{port}/linkage")
 
