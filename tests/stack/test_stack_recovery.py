@@ -101,6 +101,17 @@ def test_a_killed_service_comes_back_by_itself(stack: StackAddresses) -> None:
     }
 
 
+def test_a_transaction_that_airflow_forgot_ends_and_a_sweeps_may_take_its_time(stack: StackAddresses) -> None:
+    """A run whose row stays locked is passed over by every scheduler."""
+    with psycopg2.connect(plain(stack.register_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT rolname, rolconfig FROM pg_roles WHERE rolname IN ('airflow', 'linkage')")
+        settings = {role: told or [] for role, told in cursor.fetchall()}
+        assert "idle_in_transaction_session_timeout=60s" in settings["airflow"]
+        assert not [one for one in settings["linkage"] if one.startswith("idle_in_transaction")]
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("0",)
+
+
 def test_a_killed_supervisor_alone_is_replaced_with_all_it_ran(deep_home: Path) -> None:
     start(deep_home, airflow=False, tell=lambda _: None)
     layout = Layout.of(deep_home)
