@@ -47,7 +47,7 @@ LINKAGE = str(Path(sys.prefix) / "bin" / "linkage")
 
 @dataclass
 class Homes:
-    """Running homes by site; `registers` says which database each uses for now, where it is not its own first one."""
+    """Running homes by site; `registers` says which database a site uses that has left its own first one."""
 
     top: Path
     sites: tuple[str, ...]
