@@ -24,36 +24,32 @@ def chances(sides: tuple[Side, Side], rules: Rules) -> list[tuple[Floats, Floats
     random. The policy's figures weigh as much as `prior_coincidences` coincidences would.
     """
     drawn = _levels_of_strangers(sides, rules)
+    counted = at_once(*(partial(_exact_pairs, side, rules, one) for side in sides for one in rules.components))
+    exact = np.reshape(counted, (len(sides), -1, 2)).sum(axis=0)
     told = []
     for place, one in enumerate(rules.components):
         seen, draws = drawn[place]
         strength = rules.decide.prior_coincidences
         u = (seen[:-1] + strength) / (draws + strength / np.array(one.u))
-        alike, pairs = exact_pairs(sides, rules, one)
+        alike, pairs = exact[place]
         u[0] = (alike + strength) / (pairs + strength / one.u[0])
         general = _complete(u)
         told.append((general, _given(sides, rules, one) if one.given else general))
     return told
 
 
-def exact_pairs(sides: tuple[Side, Side], rules: Rules, one: Component) -> tuple[float, float]:
-    """Pairs of people of one file who agree on the component's best level, and pairs of people in all."""
-
-    def count(side: Side) -> tuple[float, float]:
-        if (key := held_key(side, rules, one)) is None:
-            return 0.0, 0.0
-        shared, people = pairs_sharing(side, key)
-        return shared, people * (people - 1) / 2
-
-    (alike, pairs), (others_alike, other_pairs) = at_once(*(partial(count, side) for side in sides))
-    return alike + others_alike, pairs + other_pairs
+def _exact_pairs(side: Side, rules: Rules, one: Component) -> Floats:
+    """Pairs of people of a file who agree on the component's best level, and pairs of people in all."""
+    if (key := held_key(side, rules, one)) is None:
+        return np.zeros(2)
+    shared, people = pairs_sharing(side, key)
+    return np.array([shared, people * (people - 1) / 2])
 
 
 def pairs_sharing(side: Side, key: int) -> tuple[float, float]:
     """Pairs of people of a file who share a token of a match-key, and how many people have one."""
     relation = side.relation(key)
-    people = relation.held.astype(np.float64)
-    return float((people * (people - 1)).sum()) / 2, float(relation.has.sum())
+    return relation.alike, float(relation.has.sum())
 
 
 def held_key(side: Side, rules: Rules, one: Component) -> int | None:

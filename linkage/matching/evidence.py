@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from threading import Lock
 
 import numpy as np
 import polars as pl
@@ -13,7 +16,7 @@ from linkage.errors import Misuse
 from linkage.matching.at_once import at_once
 from linkage.matching.sides import People, Relation, Side, mixed
 from linkage.matching.worth import Flags, Masks, hopeful, stage
-from linkage.tokens.rules import Rules, field_key
+from linkage.tokens.rules import MatchKey, Rules, field_key
 
 _MOST_KEYS = 64  # one bit each
 _MOST_TOKENS = 32  # tokens of one person for one match-key up to which whole lists are compared at once
@@ -38,74 +41,93 @@ def evidence(
     With `only`, just the match-keys of that component. Within a component a match-key is looked at for the pairs
     that do not agree on a better level already, and counts as agreeing for those that do: who has the very same name
     has one that sounds the same. Plain ones come first; the others, and last the costliest, are looked at only for pairs
-    that have some hope of being one person, unless `thorough`.
+    that have some hope of being one person, unless `thorough`. Components do not wait for one another.
     """
     if len(rules.match_keys) > _MOST_KEYS:
         raise Misuse(f"more than {_MOST_KEYS} match-keys")
-    agree, both = (np.zeros(len(lefts), dtype=np.uint64) for _ in range(2))
-    halves = slice(0, len(lefts) // 2), slice(len(lefts) // 2, None)
-    shares = [_Share(lefts[half], rights[half], agree[half], both[half]) for half in halves]
-    allowance, judged = (0.0, rules.join.near_bits, rules.join.costly_bits), 0
-    for number in _order(rules):
+    told = _Comparing(left, right, lefts, rights, rules)
+    allowance = (0.0, rules.join.near_bits, rules.join.costly_bits)
+    asked = [
+        number
+        for number in _order(rules)
+        if _is_asked(rules.match_keys[number], only) and left.holds(number) and right.holds(number)
+    ]
+    for step, numbers in groupby(asked, partial(stage, rules)):
+        if step and not thorough:
+            told.give_up(allowance[step])
+        at_once(*(partial(told.compare, chain) for chain in _chains(numbers, rules)))
+    return _patterns(told.agree, told.both)
+
+
+def _is_asked(key: MatchKey, only: str) -> bool:
+    return only in ("", key.parts[0].component) if key.kind == "field" else not only
+
+
+def _chains(numbers: Iterable[int], rules: Rules) -> list[list[int]]:
+    """Match-keys that look at each other's answers together, in their order; the others apart."""
+    chains: dict[str, list[int]] = {}
+    for number in numbers:
         key = rules.match_keys[number]
-        asked = only in ("", key.parts[0].component) if key.kind == "field" else not only
-        if not (asked and left.holds(number) and right.holds(number)):
-            continue
-        if judged < stage(rules, number) and not thorough:
-            judged = stage(rules, number)
-            close = hopeful(agree, both, (len(left.ids), len(right.ids)), allowance[judged], rules)
-            for share, half in zip(shares, halves, strict=True):
-                share.close = close[half]
-        needed = _needed(left, right, number, rules)
-        at_once(*(partial(share.open, number, needed, rules) for share in shares))
-        if not any(len(share.opened) for share in shares):
-            continue
-        # Nobody else's tokens are needed, so nobody else's are made.
-        people = (np.concatenate([share.lefts[share.opened] for share in shares]),
-                  np.concatenate([share.rights[share.opened] for share in shares]))  # fmt: skip
-        one, other = _relations(left, right, number, *people)
-        lists = _lists(one, other)
-        at_once(*(partial(share.compare, number, one, other, lists) for share in shares))
-    return _patterns(agree, both)
+        component = key.parts[0].component if key.kind == "field" else key.name
+        chains.setdefault("surname" if component == "names" else component, []).append(number)
+    return list(chains.values())
 
 
-class _Share:
-    """Some of the pairs, which one processor compares; its masks are a part of everybody's."""
+class _Comparing:
+    """Pairs and what is known of them, to which several processors add: each the bits of its own match-keys."""
 
-    def __init__(self, lefts: People, rights: People, agree: Masks, both: Masks) -> None:
-        self.lefts, self.rights = lefts, rights
-        self._agree, self._both = agree, both
-        self.close = np.ones(len(lefts), dtype=np.bool_)
-        self.opened: People = np.zeros(0, dtype=np.int64)
+    def __init__(self, left: Side, right: Side, lefts: People, rights: People, rules: Rules) -> None:
+        self.agree, self.both = (np.zeros(len(lefts), dtype=np.uint64) for _ in range(2))
+        self._left, self._right, self._lefts, self._rights, self._rules = left, right, lefts, rights, rules
+        self._close = np.ones(len(lefts), dtype=np.bool_)
+        self._adding = Lock()
 
-    def open(self, number: int, needed: np.uint64, rules: Rules) -> None:
-        """Find the pairs to compare on a match-key, and mark those that agree on a better one."""
-        bit = np.uint64(1) << np.uint64(number)
-        settled = (self._agree & _better(rules, number)) != 0
-        marks = np.where(settled, bit, np.uint64(0))
-        self._both |= marks
-        if rules.match_keys[number].parts[0].component != "names":
-            self._agree |= marks
-        wanted = ~settled & self.close & ((self._both & needed) == needed)
-        self.opened = np.flatnonzero(wanted)
+    def give_up(self, bits: float) -> None:
+        """Leave out, from now on, the pairs that so much more evidence would not make likely."""
+        people = len(self._left.ids), len(self._right.ids)
+        self._close = hopeful(self.agree, self.both, people, bits, self._rules)
 
-    def compare(self, number: int, one: Relation, other: Relation, lists: _Lists | None) -> None:
-        """Compare the opened pairs whose two people both have tokens."""
-        bit = np.uint64(1) << np.uint64(number)
-        here, there = self.lefts[self.opened], self.rights[self.opened]
-        have = np.flatnonzero(one.has[here] & other.has[there])
-        opened = self.opened[have]
-        self._both[opened] |= bit
-        self._agree[opened[_shared(one, other, here[have], there[have], lists)]] |= bit
+    def compare(self, chain: list[int]) -> None:
+        """Compare on match-keys, one after another, the pairs that each is asked about."""
+        for number in chain:
+            self._compare(number)
 
+    def _compare(self, number: int) -> None:
+        """Open pairs are compared where both people have tokens; those that agree on a better match-key agree."""
+        needed = _needed(self._left, self._right, number, self._rules)
+        settled = (self.agree & _better(self._rules, number)) != 0
+        wanted = ~settled & self._close
+        if needed:
+            wanted &= (self.both & needed) != 0
+        opened = np.flatnonzero(wanted)
+        named = self._rules.match_keys[number].parts[0].component == "names"
+        agrees = np.zeros(len(settled), dtype=np.bool_) if named else settled.copy()
+        if len(opened):
+            here, there = self._lefts[opened], self._rights[opened]
+            one, other = self._relations(number, here, there)
+            have = one.has[here] & other.has[there]
+            if not have.all():
+                opened, here, there = opened[have], here[have], there[have]
+            settled[opened] = True
+            agrees[opened[_shared(one, other, here, there)]] = True
+        self._add(self.both, settled, number)
+        self._add(self.agree, agrees, number)
 
-def _relations(left: Side, right: Side, number: int, here: People, there: People) -> list[Relation]:
-    if left is right:
-        return [left.relation(number, occurring(np.concatenate([here, there]), len(left.ids)))] * 2
-    return at_once(
-        lambda: left.relation(number, occurring(here, len(left.ids))),
-        lambda: right.relation(number, occurring(there, len(right.ids))),
-    )
+    def _add(self, masks: Masks, flags: Flags, number: int) -> None:
+        bits = flags.astype(np.uint64) << np.uint64(number)
+        with self._adding:
+            masks |= bits
+
+    def _relations(self, number: int, here: People, there: People) -> tuple[Relation, Relation]:
+        """Nobody else's tokens are needed, so nobody else's are made."""
+        left, right = self._left, self._right
+        if left is right:
+            one = left.relation(number, occurring(np.concatenate([here, there]), len(left.ids)))
+            return one, one
+        return (
+            left.relation(number, occurring(here, len(left.ids))),
+            right.relation(number, occurring(there, len(right.ids))),
+        )
 
 
 def _order(rules: Rules) -> list[int]:
@@ -158,24 +180,13 @@ def occurring(people: People, among: int) -> People:
     return np.flatnonzero(flags)
 
 
-_Lists = tuple[Masks, Masks]
-
-
-def _lists(one: Relation, other: Relation) -> _Lists | None:
-    """A row of tokens for each value of both, to be compared whole; None where one token a person or very many are."""
-    if (one.single and other.single) or max(one.most, other.most) > _MOST_TOKENS:
-        return None
-    left, right = at_once(lambda: one.table(0), lambda: other.table(1))
-    return left, right
-
-
-def _shared(one: Relation, other: Relation, lefts: People, rights: People, lists: _Lists | None) -> Flags:
+def _shared(one: Relation, other: Relation, lefts: People, rights: People) -> Flags:
     """Which pairs share a token; every person asked about has some."""
     if one.single and other.single:
         return np.asarray(one.only(lefts) == other.only(rights))
     met = np.zeros(len(lefts), dtype=np.bool_)
-    if lists is not None:
-        (left, right), here, there = lists, one.place[lefts], other.place[rights]
+    if max(one.most, other.most) <= _MOST_TOKENS:
+        left, right, here, there = one.table(0), other.table(1), one.place[lefts], other.place[rights]
         for first in range(0, len(lefts), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
             met[part] = (left[here[part], :, None] == right[there[part], None, :]).any(axis=(1, 2))

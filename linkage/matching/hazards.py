@@ -13,7 +13,7 @@ import numpy as np
 
 from linkage.matching.at_once import at_once
 from linkage.matching.evidence import Patterns
-from linkage.matching.joins import Tokens, grouped
+from linkage.matching.joins import alike
 from linkage.matching.levels import Comparison
 from linkage.matching.sides import Side, mixed
 from linkage.matching.worth import Flags
@@ -115,13 +115,7 @@ def _homes(side: Side, place: str, rules: Rules) -> _Homes | None:
     again, other = home.spread(rows)
     pairs = max(len(again) * (len(again) - 1) / 2, 1.0)
     token = token[again]
-    return _Homes(len(again), _sharing(mixed(token, other)), _sharing(token) * _sharing(other) / pairs)
-
-
-def _sharing(tokens: Tokens) -> float:
-    """Pairs of entries that are the same token."""
-    held = np.diff(grouped(tokens)[1]).astype(np.float64)
-    return float((held * (held - 1)).sum()) / 2
+    return _Homes(len(again), alike(mixed(token, other)), alike(token) * alike(other) / pairs)
 
 
 def _in_excess(odd: Flags, plain: Flags, compared: Comparison, patterns: Patterns, by_chance: float) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 
 import numpy as np
 
@@ -31,12 +33,19 @@ def candidates(left: Side, right: Side, rules: Rules, *, many_to_one: bool = Fal
     with its square. What proposes nothing still counts as evidence.
     """
     settled = _settled(left, right, rules, many_to_one=many_to_one)
-    unsettled = _Some(left, settled.open_left), _Some(right, None if many_to_one else settled.open_right)
+    unsettled = (left, settled.open_left), (right, None if many_to_one else settled.open_right)
     compound = tuple((key.name,) for key in rules.of_kind("compound"))
-    proposed = [
-        _joined(*unsettled, keys, rules.join) for keys in _blocks((*compound, *rules.blocks), left, right, rules)
-    ]
-    others = _different(np.concatenate([_NONE, *proposed]))
+    blocks = list(_blocks((*compound, *rules.blocks), left, right, rules))
+    # Tokens first, then joins: no processor waits for tokens that another one is making.
+    keys = dict.fromkeys(key for block in blocks for key in block)
+    at_once(*(partial(side.relation, key, people) for key in keys for side, people in unsettled))
+
+    def proposed(some: Sequence[tuple[int, ...]]) -> People:
+        one, other = (_Some(*each) for each in unsettled)
+        return np.concatenate([_joined(one, other, block, rules.join) for block in some])
+
+    alike = groupby(blocks, lambda block: block[0])
+    others = _different(np.concatenate([_NONE, *at_once(*(partial(proposed, tuple(some)) for _, some in alike))]))
     people, partners = np.divmod(np.concatenate([settled.pairs, others]), _width(right))
     return Pairs(people, partners, len(settled.pairs))
 
@@ -86,7 +95,7 @@ class _Some:
 
     def __init__(self, side: Side, people: People | None) -> None:
         self._side, self._people = side, people
-        # The beginning of the last block: usually the next one's as well.
+        # The beginning of the last block: the next one's as well, if they begin alike.
         self._begun: dict[tuple[int, ...], tuple[People, Tokens]] = {}
 
     @property

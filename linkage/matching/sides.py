@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from linkage.errors import Misuse
 from linkage.identifiers.standardise import ByValue
-from linkage.matching.joins import Tokens, grouped
+from linkage.matching.joins import Tokens, alike
 from linkage.tokens.by_value import ValueTokens, value_tokens
 from linkage.tokens.keys import LinkageKey
 from linkage.tokens.rules import Rules
@@ -80,18 +81,16 @@ class Relation:
         start = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(people)))])
         return Relation(np.where(self.has[people], np.arange(len(people)), -1).astype(np.int32), start, token)
 
-    @cached_property
+    @property
     def bearers(self) -> NDArray[np.int64]:
         """For each entry of `token`, how many people have the value it is of."""
         people = np.bincount(self.place[self.place >= 0], minlength=len(self.start) - 1)
         return np.repeat(people, np.diff(self.start))
 
     @property
-    def held(self) -> NDArray[np.int64]:
-        """How many people hold each of the different tokens that somebody holds, in no order."""
-        order, start = grouped(self.token)
-        people = np.add.reduceat(self.bearers[order], start[:-1]) if len(order) else self.bearers
-        return people[people > 0]
+    def alike(self) -> float:
+        """Pairs of people who share a token."""
+        return alike(self.spread(np.arange(len(self.place), dtype=np.int64))[1])
 
 
 class Side(Protocol):
@@ -139,6 +138,7 @@ class ValueSide:
     key: LinkageKey = field(repr=False)
     rules: Rules = field(repr=False)
     made: dict[int, tuple[Relation, NDArray[np.bool_]]] = field(default_factory=dict, repr=False)
+    making: dict[int, Lock] = field(default_factory=dict, repr=False)  # one maker at a time for each match-key
 
     @property
     def ids(self) -> pl.Series:
@@ -151,6 +151,10 @@ class ValueSide:
 
     def relation(self, key: int, people: People | None = None, /) -> Relation:
         """What was made before, with the tokens of those `people` (everybody when None) who were not asked for yet."""
+        with self.making.setdefault(key, Lock()):
+            return self._relation(key, people)
+
+    def _relation(self, key: int, people: People | None) -> Relation:
         known, done = self.made.get(key, (None, np.zeros(len(self.ids), dtype=np.bool_)))
         asked = np.flatnonzero(~done) if people is None else people[~done[people]]
         if known is None or len(asked):
