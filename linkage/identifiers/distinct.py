@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 NOTHING = -1
+_SEED = secrets.randbits(64)
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,22 @@ def distinct(column: pl.Series, derive: Callable[[pl.Series], pl.DataFrame], by:
     return Distinct(table, place)
 
 
-def _numbered(texts: pl.Series) -> tuple[pl.Series, NDArray[np.int64]]:
-    """The distinct texts, and for each text the place of its own among them."""
-    hashes = texts.hash(seed=0).to_numpy()
-    order = np.argsort(hashes)
-    begins = np.append(True, hashes[order[1:]] != hashes[order[:-1]])[: len(order)]
-    number = np.empty(len(order), dtype=np.int64)
-    number[order] = np.cumsum(begins) - 1
-    distinct = texts.gather(order[begins])
-    if (distinct.gather(number) == texts).all():
-        return distinct, number
-    # Two texts of one hash, which somebody made on purpose.
-    distinct = texts.unique()
-    places = pl.DataFrame({"text": distinct, "place": np.arange(len(distinct))})
-    return distinct, texts.to_frame("text").join(places, on="text", how="left", maintain_order="left")[
-        "place"
-    ].to_numpy()
+def numbered(values: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Where each different value stands first, in that order; and for each value the place of its own among them."""
+    import pyarrow as pa
+
+    # From buffer to buffer: given an array, pyarrow imports pandas to see whether it is one of its.
+    told = pa.Array.from_buffers(pa.uint64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+    places = told.dictionary_encode().indices
+    number = np.frombuffer(places.buffers()[1], dtype=np.int32, count=len(values))
+    return np.flatnonzero(np.diff(np.maximum.accumulate(number), prepend=-1)), number
+
+
+def _numbered(texts: pl.Series) -> tuple[pl.Series, NDArray[np.int32]]:
+    """The distinct texts, and for each text the place of its own among them.
+
+    Told apart by 64-bit hashes under a seed of this process, so that nobody can choose two texts of one hash; among ten
+    million texts, two meet by chance once in some 400,000 files.
+    """
+    first, number = numbered(texts.hash(_SEED).to_numpy())
+    return texts.gather(first), number

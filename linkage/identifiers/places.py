@@ -32,6 +32,7 @@ _TYPES = {
     "EST": "ESTATE",
     "PK": "PARK",
 }
+_SHORT_TYPES = "|".join(_TYPES)
 _FULL_TYPES = "|".join(sorted(set(_TYPES.values()))) + (
     "|WAY|WALK|MEWS|HILL|RISE|ROW|VIEW|GREEN|PARADE|CIRCUIT|CIRCLE|WHARF|QUAY|BOULEVARD|PATH|LOOP|ALLEY"
 )
@@ -41,7 +42,8 @@ _FLAT = r"\b(?:FLAT|APARTMENT|APT|UNIT|ROOM|STUDIO|VILLA|FLT)\s+([0-9]+[A-Z]?|[A
 
 def address_words(folded: pl.Series) -> pl.Series:
     """An address in words: punctuation gone, usual abbreviations written out; no fixed abode becomes null."""
-    told = folded.alias("address")
+    # The usual punctuation, for which no pattern is needed.
+    told = folded.str.replace_all(", ", " ", literal=True).alias("address")
     for sign, repair in _REPAIRS:
         told = names.repaired(told, sign, repair)
     # Nowhere has no number.
@@ -68,7 +70,7 @@ _REPAIRS: tuple[tuple[str, Callable[[pl.Expr], pl.Expr]], ...] = (
     (r"[^A-Z0-9 ]|  |^ | $", lambda text: text.str.replace_all(r"[^\p{L}0-9]+", " ").str.strip_chars()),
     # ST opens a saint's name, except straight after a word, where a street ends with it.
     (r" ST(?: |$)", lambda text: text.str.replace_all(r"\b([A-Z]{2,}) ST($| )", "${1} STREET${2}")),
-    (rf"\b(?:{'|'.join(_TYPES)})\b", _written_out),
+    (rf"(?:^| )(?:{_SHORT_TYPES})(?: |$)", _written_out),
 )
 
 
@@ -90,9 +92,9 @@ def house_number(words: pl.Expr) -> pl.Expr:
 def street(words: pl.Expr) -> pl.Expr:
     """The street's words up to and with its type (ROAD, CLOSE, ...), after any number; null when no type is named.
 
-    Of words without a flat.
+    Of words without a flat, between which there are only spaces.
     """
-    return words.str.extract(rf"(?:^|[0-9][A-Z]?\b\s*)([A-Z][A-Z ]*?\b(?:{_FULL_TYPES}))\b", 1)
+    return words.str.extract(rf"(?:^|[0-9][A-Z]? +)([A-Z][A-Z ]*? (?:{_FULL_TYPES}))(?: |$)", 1)
 
 
 def postcode(text: pl.Expr) -> pl.Expr:

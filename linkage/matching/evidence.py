@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from threading import Lock
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from linkage.errors import Misuse
 from linkage.matching.at_once import at_once
-from linkage.matching.sides import People, Relation, Side, mixed
-from linkage.matching.worth import Flags, Masks, hopeful, stage
+from linkage.matching.patterns import Flags, Masks, Patterns, patterns
+from linkage.matching.sides import People, Relation, Side, Values, mixed
+from linkage.matching.worth import hopeful, stage
 from linkage.tokens.rules import MatchKey, Rules, field_key
 
 _MOST_KEYS = 64  # one bit each
 _MOST_TOKENS = 32  # tokens of one person for one match-key up to which whole lists are compared at once
 _AT_ONCE = 8_192  # pairs compared at once: small enough to stay in the processor's cache
-
-
-@dataclass(frozen=True)
-class Patterns:
-    """The distinct combinations of masks, how many pairs show each, and which one each pair shows."""
-
-    agree: Masks
-    both: Masks
-    count: NDArray[np.int64]
-    which: NDArray[np.int64]
 
 
 def evidence(
@@ -56,7 +45,7 @@ def evidence(
         if step and not thorough:
             told.give_up(allowance[step])
         at_once(*(partial(told.compare, chain) for chain in _chains(numbers, rules)))
-    return _patterns(told.agree, told.both)
+    return patterns(told.agree, told.both)
 
 
 def _is_asked(key: MatchKey, only: str) -> bool:
@@ -95,21 +84,24 @@ class _Comparing:
     def _compare(self, number: int) -> None:
         """Open pairs are compared where both people have tokens; those that agree on a better match-key agree."""
         needed = _needed(self._left, self._right, number, self._rules)
-        settled = (self.agree & _better(self._rules, number)) != 0
+        better = _better(self._rules, number)
+        settled = (self.agree & better) != 0 if better else np.zeros(len(self.agree), dtype=np.bool_)
         wanted = ~settled & self._close
         if needed:
             wanted &= (self.both & needed) != 0
         opened = np.flatnonzero(wanted)
+        whole = len(opened) == len(wanted)
         named = self._rules.match_keys[number].parts[0].component == "names"
         agrees = np.zeros(len(settled), dtype=np.bool_) if named else settled.copy()
         if len(opened):
-            here, there = self._lefts[opened], self._rights[opened]
+            here, there = (self._lefts, self._rights) if whole else (self._lefts[opened], self._rights[opened])
             one, other = self._relations(number, here, there)
-            have = one.has[here] & other.has[there]
+            left, right = one.place[here], other.place[there]
+            have = (left >= 0) & (right >= 0)
             if not have.all():
-                opened, here, there = opened[have], here[have], there[have]
+                opened, left, right = opened[have], left[have], right[have]
             settled[opened] = True
-            agrees[opened[_shared(one, other, here, there)]] = True
+            agrees[opened[_shared(one, other, left, right)]] = True
         self._add(self.both, settled, number)
         self._add(self.agree, agrees, number)
 
@@ -180,41 +172,25 @@ def occurring(people: People, among: int) -> People:
     return np.flatnonzero(flags)
 
 
-def _shared(one: Relation, other: Relation, lefts: People, rights: People) -> Flags:
-    """Which pairs share a token; every person asked about has some."""
+def _shared(one: Relation, other: Relation, here: Values, there: Values) -> Flags:
+    """Which pairs of values share a token; every one of them has some."""
     if one.single and other.single:
-        return np.asarray(one.only(lefts) == other.only(rights))
-    met = np.zeros(len(lefts), dtype=np.bool_)
+        return np.asarray(one.only[here] == other.only[there])
+    met = np.zeros(len(here), dtype=np.bool_)
     if max(one.most, other.most) <= _MOST_TOKENS:
-        left, right, here, there = one.table(0), other.table(1), one.place[lefts], other.place[rights]
-        for first in range(0, len(lefts), _AT_ONCE):
+        left, right = one.table(0), other.table(1)
+        for first in range(0, len(here), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
             met[part] = (left[here[part], :, None] == right[there[part], None, :]).any(axis=(1, 2))
         return met
     # Somebody has very many tokens: lists are joined instead, each tagged with its pair so that only its own can meet.
-    rows, asked = _tagged(one, lefts)
-    _, known = _tagged(other, rights)
+    rows, asked = _tagged(one, here)
+    _, known = _tagged(other, there)
     found = pl.DataFrame({"row": rows, "token": asked}).join(pl.DataFrame({"token": known}), on="token", how="semi")
     met[found["row"].to_numpy()] = True
     return met
 
 
-def _tagged(one: Relation, people: People) -> tuple[People, Masks]:
-    rows, token = one.spread(people)
-    return rows, mixed(rows.astype(np.uint64), token)
-
-
-def _patterns(agree: Masks, both: Masks) -> Patterns:
-    shown = (
-        pl.DataFrame({"agree": agree, "both": both})
-        .lazy()
-        .with_row_index("row")
-        .group_by("agree", "both")
-        .agg("row")
-        .sort("agree", "both")
-        .collect()
-    )
-    count = shown["row"].list.len().cast(pl.Int64).to_numpy()
-    which = np.zeros(len(agree), dtype=np.int64)
-    which[shown["row"].explode(empty_as_null=False).to_numpy()] = np.repeat(np.arange(len(shown)), count)
-    return Patterns(shown["agree"].to_numpy(), shown["both"].to_numpy(), count, which)
+def _tagged(one: Relation, values: Values) -> tuple[People, Masks]:
+    rows, at = one.of_values(values)
+    return rows, mixed(rows.astype(np.uint64), one.token[at])

@@ -12,11 +12,10 @@ from functools import partial
 import numpy as np
 
 from linkage.matching.at_once import at_once
-from linkage.matching.evidence import Patterns
 from linkage.matching.joins import alike
 from linkage.matching.levels import Comparison
+from linkage.matching.patterns import Flags, Patterns
 from linkage.matching.sides import Side, mixed
-from linkage.matching.worth import Flags
 from linkage.tokens.rules import Rules, field_key
 
 _EXCESS = 3.0  # standard deviations

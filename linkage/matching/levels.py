@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.matching.worth import Flags, Masks
+from linkage.matching.patterns import Flags, Masks
 from linkage.tokens.rules import Component, Rules, field_key
 
 Levels = NDArray[np.int8]

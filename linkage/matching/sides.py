@@ -19,6 +19,7 @@ from linkage.tokens.keys import LinkageKey
 from linkage.tokens.rules import Rules
 
 People = NDArray[np.int64]  # row numbers of people
+Values = NDArray[np.int32]  # row numbers of a match-key's values
 _TOKEN_BYTES = 16
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(31))
 
@@ -27,9 +28,11 @@ _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(
 class Relation:
     """One match-key of some people: `place` is each one's value (-1: none), `start` where the value's tokens begin."""
 
-    place: NDArray[np.int32]
+    place: Values
     start: NDArray[np.int64]
     token: Tokens
+    # Counted once. (A cached property counts one relation at a time: its lock is every instance's.)
+    _alike: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
     def single(self) -> bool:
@@ -54,9 +57,12 @@ class Relation:
         """Which people have a token."""
         return np.asarray(self.place >= 0)
 
-    def only(self, people: People) -> Tokens:
-        """The token of each of `people`, all of whom have one and nobody more than one."""
-        return np.asarray(self.token[self.start[self.place[people]]])
+    @property
+    def only(self) -> Tokens:
+        """Each value's token where none has several; anything for a value without one, which is nobody's."""
+        if len(self.token) == len(self.start) - 1:
+            return self.token
+        return np.append(self.token, np.uint64(0))[self.start[:-1]]
 
     def spread(self, people: People) -> tuple[NDArray[np.int64], Tokens]:
         """All tokens of `people`: for each token the position of its person in `people`, and the token."""
@@ -65,15 +71,19 @@ class Relation:
 
     def spots(self, people: People) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """As `spread`, with the tokens' places in `token` instead of the tokens."""
-        place = self.place[people]
-        which = np.flatnonzero(place >= 0)
+        return self.of_values(self.place[people])
+
+    def of_values(self, values: Values) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """As `spots`, of values (-1: none)."""
+        which = np.flatnonzero(values >= 0)
+        held = values if len(which) == len(values) else values[which]
+        first = self.start[held]
         if self.single:
-            return which, self.start[place[which]]
-        first, last = self.start[place[which]], self.start[place[which] + 1]
-        count = last - first
+            return which, first
+        count = self.start[held + 1] - first
+        ends = np.cumsum(count)
         rows = np.repeat(which, count)
-        within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-        return rows, np.repeat(first, count) + within
+        return rows, np.arange(len(rows)) + np.repeat(first - (ends - count), count)
 
     def of(self, people: People) -> Relation:
         """The same for these people only, each with a value of their own."""
@@ -90,7 +100,9 @@ class Relation:
     @property
     def alike(self) -> float:
         """Pairs of people who share a token."""
-        return alike(self.spread(np.arange(len(self.place), dtype=np.int64))[1])
+        if not self._alike:
+            self._alike.append(alike(self.spread(np.arange(len(self.place), dtype=np.int64))[1]))
+        return self._alike[0]
 
 
 class Side(Protocol):

@@ -10,8 +10,8 @@ import polars as pl
 
 from linkage.matching.at_once import at_once
 from linkage.matching.coincidence import pairs_sharing
-from linkage.matching.evidence import Patterns
 from linkage.matching.pairs import Pairs
+from linkage.matching.patterns import Patterns
 from linkage.matching.sides import Side
 from linkage.matching.weights import Model, Weighed
 from linkage.tokens.rules import Component, Rules

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from linkage.matching.at_once import at_once
 from linkage.matching.coincidence import Floats, chances
-from linkage.matching.evidence import Patterns, occurring
+from linkage.matching.evidence import occurring
 from linkage.matching.joins import grouped
 from linkage.matching.levels import Comparison, Levels
 from linkage.matching.pairs import Pairs
+from linkage.matching.patterns import Flags, Patterns
 from linkage.matching.sides import People, Side, mixed
-from linkage.matching.worth import Flags
 from linkage.tokens.rules import Component, Rules, field_key
 
 # Levels at which values differ enough in frequency to matter.

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.matching.at_once import at_once
+from linkage.matching.patterns import Flags, Masks, patterns
 from linkage.tokens.rules import Component, Rules, field_key
 
-Masks = NDArray[np.uint64]
-Flags = NDArray[np.bool_]
 # One short list of tokens a person: quickly compared.
 _PLAIN = ("exact", "variant", "sound", "year", "sector", "street")
 _COSTLY = ("nino.near", "postcode.near", "address.word")  # nearly every value is one person's, and has many tokens
@@ -34,8 +30,8 @@ def hopeful(agree: Masks, both: Masks, people: tuple[int, int], near_bits: float
     """
     if len(agree) <= rules.join.least_pairs:
         return np.ones(len(agree), dtype=np.bool_)
-    halves = slice(0, len(agree) // 2), slice(len(agree) // 2, None)
-    bits = np.concatenate(at_once(*(partial(_bits_so_far, agree[half], both[half], rules) for half in halves)))
+    shown = patterns(agree, both)
+    bits = _bits_so_far(shown.agree, shown.both, rules)[shown.which]
     place = len(bits) - max(rules.join.least_pairs, 1)
     least = min(float(np.log2(max(*people, 2))) - near_bits, float(np.partition(bits, place)[place]))
     return np.asarray((bits >= least) | ((agree & _compound(rules)) != 0))

@@ -13,7 +13,7 @@ from linkage.identifiers.standardise import ByValue
 from linkage.tokens import parts
 from linkage.tokens.keys import LinkageKey
 from linkage.tokens.rules import MatchKey
-from linkage.tokens.tokenise import hashed
+from linkage.tokens.tokenise import first_bytes
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,5 @@ def _values_of(told: ByValue, columns: list[str], people: NDArray[np.int64] | No
 
 def _prefixes(texts: pl.Series, key: LinkageKey, match_key: MatchKey, version: int) -> NDArray[np.uint64]:
     """The first 64 bits of each text's token."""
-    if texts.is_empty():
-        return np.zeros(0, dtype=np.uint64)
-    first = hashed(texts, key, match_key.kind, match_key.name, version, size=8)
-    return first.bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()
+    told = first_bytes(texts, key, match_key.kind, match_key.name, version, 8)
+    return np.frombuffer(told, dtype=">u8").astype(np.uint64)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, cast
 
+import numpy as np
 import polars as pl
 import polars_hash  # noqa: F401  registers the `chash` namespace
 
@@ -130,24 +131,29 @@ def _tokens(text: pl.Series, one: MatchKey, key: LinkageKey, version: int) -> pl
     return text.to_frame("text").join(told, on="text", how="left", maintain_order="left")["person_token"]
 
 
-def hashed(text: pl.Series, key: LinkageKey, kind: Kind, name: str, version: int, size: int = TOKEN_BYTES) -> pl.Series:
-    """The tokens of texts without nulls under a match-key's own key: person_token (Binary), the first `size` bytes."""
-    # The key is in the expression: it is never bound to a name, printed or kept.
-    keyed = cast(Any, pl.col("text")).chash.hmac_sha256(key=key.match_key(kind, name, version))
-    return _first_bytes(text.to_frame("text").select(keyed).to_series(), size)
-
-
-def _first_bytes(hexadecimal: pl.Series, size: int) -> pl.Series:
-    """The first `size` bytes of texts without nulls: one pass over the letters, three times faster than `decode`."""
+def hashed(text: pl.Series, key: LinkageKey, kind: Kind, name: str, version: int) -> pl.Series:
+    """The tokens of texts without nulls under a match-key's own key: person_token (Binary, TOKEN_BYTES each)."""
     import pyarrow as pa
 
-    if hexadecimal.is_empty():
-        return pl.Series("person_token", [], dtype=pl.Binary)
-    letters = hexadecimal.str.head(2 * size).to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[2]
-    rows = len(hexadecimal)
-    told = binascii.unhexlify(memoryview(letters)[: 2 * size * rows])
-    cut = pa.Array.from_buffers(pa.binary(size), rows, [None, pa.py_buffer(told)])
+    told = first_bytes(text, key, kind, name, version, TOKEN_BYTES)
+    cut = pa.Array.from_buffers(pa.binary(TOKEN_BYTES), len(text), [None, pa.py_buffer(told)])
     return pl.Series("person_token", cut, dtype=pl.Binary)
+
+
+def first_bytes(text: pl.Series, key: LinkageKey, kind: Kind, name: str, version: int, size: int) -> bytes:
+    """As `hashed`, the first `size` bytes of each token, one after another."""
+    # The key is in the expression: it is never bound to a name, printed or kept.
+    keyed = cast(Any, pl.col("text")).chash.hmac_sha256(key=key.match_key(kind, name, version))
+    return _decoded(text.to_frame("text").select(keyed.str.head(2 * size)).to_series())
+
+
+def _decoded(hexadecimal: pl.Series) -> bytes:
+    """Texts without nulls as bytes: one pass over the letters, three times faster than `decode`."""
+    if hexadecimal.is_empty():
+        return b""
+    told = hexadecimal.to_arrow(compat_level=pl.CompatLevel.oldest())
+    starts, letters = np.frombuffer(told.buffers()[1], dtype=np.int64), memoryview(told.buffers()[2])
+    return binascii.unhexlify(letters[starts[told.offset] : starts[told.offset + len(told)]])
 
 
 def _schema(told: Rules) -> dict[str, pl.DataType]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import runpy
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkage.identifiers.distinct import distinct
+from linkage.identifiers import distinct as distinct_module
+from linkage.identifiers.distinct import distinct, numbered
 
 
 def capitals(texts: pl.Series) -> pl.DataFrame:
@@ -33,12 +36,22 @@ def test_each_distinct_text_is_worked_on_once():
     assert sorted(seen) == ["Ann", "Bob"]
 
 
-def test_two_texts_of_one_hash_stay_two(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(pl.Series, "hash", lambda texts, **_: texts.str.len_bytes().cast(pl.UInt64))
-    rows = ["Ann", "Bob", "Jo", None, "Bob", "Ann"]
-    assert distinct(pl.Series(rows), capitals, ("told",)).rows()["told"].to_list() == [
-        "ANN", "BOB", "JO", None, "BOB", "ANN",
-    ]  # fmt: skip
+def test_nobody_can_choose_two_texts_of_one_hash_because_every_process_hashes_under_a_seed_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    seeds, known = [], pl.Series.hash
+    monkeypatch.setattr(pl.Series, "hash", lambda texts, seed: seeds.append(seed) or known(texts, seed))
+    another = runpy.run_path(distinct_module.__file__)  # as another process would
+    for made in (distinct, another["distinct"]):
+        made(pl.Series(["Ann"]), capitals, ("told",))
+    assert len(set(seeds)) == 2
+
+
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 3), max_size=60))
+def test_values_are_numbered_in_the_order_in_which_they_come(values):
+    first, number = numbered(np.array(values, dtype=np.uint64))
+    assert [values[place] for place in first] == list(dict.fromkeys(values))
+    assert [values[first[one]] for one in number] == values
 
 
 @settings(deadline=None)

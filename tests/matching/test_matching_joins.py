@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkage.matching.joins import across, grouped, met, rarest, runs
+from linkage.matching.joins import across, alike, grouped, met, rarest, runs
 from linkage.tokens.rules import Join
 
 held = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 8)), max_size=60, unique=True)
@@ -42,6 +42,12 @@ def test_equal_tokens_stand_together_and_each_once(tokens):
     groups = [order[begin:end] for begin, end in zip(start, start[1:], strict=False)]
     assert sorted(place for group in groups for place in group) == list(range(len(tokens)))
     assert [len({tokens[place] for place in group}) for group in groups] == [1] * len(set(tokens))
+
+
+@given(st.lists(st.integers(0, 8)))
+def test_pairs_of_entries_of_one_token_are_counted(tokens):
+    pairs = sum(one == other for place, one in enumerate(tokens) for other in tokens[:place])
+    assert alike(np.array(tokens, dtype=np.uint64)) == pairs
 
 
 @pytest.mark.parametrize(

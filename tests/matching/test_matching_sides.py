@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import combinations
+
 import numpy as np
 import pytest
 from matching_people import people
@@ -41,4 +45,26 @@ def test_some_people_keep_their_ids_and_tokens(side):
 
 def test_nobody_else_is_counted_among_some_people(side):
     number = RULES.names.index("field-surname-exact")
-    assert side.some(SOME).relation(number).held.sum() <= len(SOME)
+    assert side.some(SOME).relation(number).has.sum() <= len(SOME)
+
+
+def test_pairs_of_people_who_share_a_token_are_counted(side):
+    for number in [place for place, key in enumerate(RULES.match_keys) if key.kind == "field" and side.holds(place)]:
+        relation = side.relation(number)
+        mine = [set(tokens(side, number, person)) for person in range(len(side.ids))]
+        shared = sum(len(one & other) for one, other in combinations(mine, 2))
+        assert relation.alike == relation.alike == shared
+
+
+def test_processors_that_ask_for_one_match_key_at_once_get_the_same_tokens():
+    key, everybody = LinkageKey.throwaway(), by_value(people(400, seed=6))
+    asked = [np.arange(place, 400, 3) for place in range(3)] * 4
+    for number in [place for place, one in enumerate(RULES.match_keys) if one.kind == "field"]:
+        together, alone = ValueSide(everybody, key, RULES), ValueSide(everybody, key, RULES)
+        with ThreadPoolExecutor(len(asked)) as pool:
+            relations = list(pool.map(partial(together.relation, number), asked))
+        for relation, some in zip(relations, asked, strict=True):
+            rows, token = relation.spread(some)
+            expected_rows, expected = alone.relation(number, some).spread(some)
+            assert rows.tolist() == expected_rows.tolist()
+            assert sorted(zip(rows, token, strict=True)) == sorted(zip(expected_rows, expected, strict=True))

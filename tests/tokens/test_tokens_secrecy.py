@@ -73,10 +73,10 @@ def test_no_plan_that_holds_a_key_outlives_the_call():
 def test_an_exception_shows_neither_the_key_nor_the_text_even_with_local_variables(monkeypatch):
     material = secrets.token_bytes(32)
 
-    def breaks(digests: pl.Series, _size: int) -> pl.Series:
+    def breaks(digests: pl.Series) -> bytes:
         raise pl.exceptions.ComputeError(f"cannot read {digests.to_list()}")
 
-    monkeypatch.setattr(tokens_module, "_first_bytes", breaks)
+    monkeypatch.setattr(tokens_module, "_decoded", breaks)
     with pytest.raises(CheckFailed, match="could not be made: ComputeError") as failure:
         tokenise(standardise(PEOPLE), LinkageKey(material), "compound")
     error = failure.value
