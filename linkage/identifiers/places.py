@@ -42,9 +42,12 @@ _FLAT = r"\b(?:FLAT|APARTMENT|APT|UNIT|ROOM|STUDIO|VILLA|FLT)\s+([0-9]+[A-Z]?|[A
 
 def address_words(folded: pl.Series) -> pl.Series:
     """An address in words: punctuation gone, usual abbreviations written out; no fixed abode becomes null."""
-    # The usual punctuation, for which no pattern is needed.
-    told = folded.str.replace_all(", ", " ", literal=True).alias("address")
-    for sign, repair in _REPAIRS:
+    told = folded.alias("address")
+    for sign, repair in _RUN_TOGETHER:
+        told = names.repaired(told, sign, repair)
+    # The usual punctuation needs no pattern.
+    told = told.str.replace_all(", ", " ", literal=True)
+    for sign, repair in _WORDS:
         told = names.repaired(told, sign, repair)
     # Nowhere has no number.
     nowhere = told.str.contains(r"[0-9]").not_()
@@ -64,9 +67,12 @@ def _written_out(words: pl.Expr) -> pl.Expr:
 
 
 # In this order: what shows that a repair is needed, and the repair.
-_REPAIRS: tuple[tuple[str, Callable[[pl.Expr], pl.Expr]], ...] = (
+_Repairs = tuple[tuple[str, Callable[[pl.Expr], pl.Expr]], ...]
+_RUN_TOGETHER: _Repairs = (
     (r"['’‘`´ʼ.]", lambda text: text.str.replace_all(r"['’‘`´ʼ.]", "")),
     (r"[-/]", lambda text: text.str.replace_all(r"\b([0-9]+)\s*[-/]\s*([0-9]+)\b", "${1}")),
+)
+_WORDS: _Repairs = (
     (r"[^A-Z0-9 ]|  |^ | $", lambda text: text.str.replace_all(r"[^\p{L}0-9]+", " ").str.strip_chars()),
     # ST opens a saint's name, except straight after a word, where a street ends with it.
     (r" ST(?: |$)", lambda text: text.str.replace_all(r"\b([A-Z]{2,}) ST($| )", "${1} STREET${2}")),
