@@ -128,23 +128,32 @@ def known(name: pl.Expr) -> pl.Expr:
     return pl.when(name.is_in(list(forenames()))).then(pl.lit("KNOWN"))
 
 
-def sound(name: pl.Expr) -> pl.Expr:
-    """A phonetic code of a compact name: its first vowel and its consonants by how English speakers say them.
+def sounds(names: pl.Series) -> pl.Series:
+    """Phonetic codes of compact names: a name's first vowel and its consonants by how English speakers say them.
 
     Longer than Soundex (nothing is cut off) and, unlike it, keeps the first vowel, so that JANE, JUNE and JEAN differ.
     """
-    code = name
+    codes = [_said_as_one(names.slice(at, _NAMES_AT_ONCE)) for at in range(0, len(names), _NAMES_AT_ONCE)]
+    return pl.concat(codes) if codes else names
+
+
+def _said_as_one(names: pl.Series) -> pl.Series:
+    """Codes of names written below one another as one text: a pattern costs more to begin than to go on with."""
+    code = pl.lit(names.fill_null("").str.join("\n"))
     for pattern, said in _SAID:
-        code = code.str.replace_all(pattern, said)
+        code = code.str.replace_all(f"(?m){pattern}", said)
     # The first vowel stays in its place; later ones go, and only then are doubled consonants made single.
-    opening = code.str.extract(r"^([^AEIOU]*[AEIOU])", 1).fill_null("")
-    rest = code.str.replace(r"^[^AEIOU]*[AEIOU]+", "").str.replace_all(r"[AEIOU]+", "")
-    joined = opening + rest
+    for vowel, mark in _FIRST_VOWELS.items():
+        code = code.str.replace_all(rf"(?m)^([^AEIOU1-5\n]*){vowel}[AEIOU]*", f"${{1}}{mark}")
+    code = code.str.replace_all("[AEIOU]+", "")
     for consonant in "BDFJKLMNPRSTXVZ":
-        joined = joined.str.replace_all(f"{consonant}{{2,}}", consonant)
-    return pl.when(joined != "").then(joined)
+        code = code.str.replace_all(f"{consonant}{{2,}}", consonant)
+    code = code.str.replace_many(list(_FIRST_VOWELS.values()), list(_FIRST_VOWELS))
+    return pl.select(code.str.split("\n").explode(empty_as_null=False).replace("", None)).to_series().alias(names.name)
 
 
+_NAMES_AT_ONCE = 100_000
+_FIRST_VOWELS = {"A": "1", "E": "2", "I": "3", "O": "4", "U": "5"}
 _SAID = (
     (r"^MC|^MAC", "MK"),
     (r"^KN|^GN|^PN", "N"),

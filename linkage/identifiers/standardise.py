@@ -117,35 +117,35 @@ def _forename(texts: pl.Series) -> pl.DataFrame:
         # A bare initial is not a forename: it can support one, never stand for it.
         .with_columns(forename=pl.when(~whole.str.contains("^[A-Z]$")).then(whole))
     )
-    either = pl.concat_list(
-        first, forename, names.variants(first).str.split(" "), names.variants(forename).str.split(" ")
+    told = split.select(
+        forename, first, whole.str.head(1).alias("forename_initial"),
+        forename_known=pl.coalesce(names.known(forename), names.known(first)),
+    )  # fmt: skip
+    # Any other name is one name, which stands for itself.
+    several = told.select(pl.col("forename_known").is_not_null() | first.ne_missing(forename)).to_series()
+    return told.select(
+        "forename",
+        "forename_initial",
+        names.changed(told["forename"], several, lambda rows: _variants(told[rows])).alias("forename_variants"),
+        names.sounds(told["forename"]).alias("forename_sound"),
+        "forename_known",
     )
+
+
+def _variants(told: pl.DataFrame) -> pl.Series:
+    """The full names that `forename` and its first word may stand for, and both as they are."""
+    one, other = pl.col("_first"), pl.col("forename")
+    either = pl.concat_list(one, other, names.variants(one).str.split(" "), names.variants(other).str.split(" "))
     listed = either.list.drop_nulls().list.unique().list.sort().list.join(" ")
-    return (
-        split.lazy()
-        .select(
-            forename,
-            forename_initial=whole.str.head(1),
-            forename_variants=pl.when(listed != "").then(listed),
-            forename_sound=names.sound(forename),
-            forename_known=pl.coalesce(names.known(forename), names.known(first)),
-        )
-        .collect()
-    )
+    return told.select(pl.when(listed != "").then(listed)).to_series()
 
 
 def _surname(texts: pl.Series) -> pl.DataFrame:
-    surname = pl.col("surname")
-    return (
-        _words(texts)
-        .with_columns(surname=names.compact(pl.col("_words")))
-        .lazy()
-        .select(
-            surname,
-            surname_parts=pl.coalesce(names.parts(pl.col("_words")), surname),
-            surname_sound=names.sound(surname),
-        )
-        .collect()
+    told = _words(texts).with_columns(surname=names.compact(pl.col("_words")))
+    return told.select(
+        "surname",
+        names.sounds(told["surname"]).alias("surname_sound"),
+        surname_parts=pl.coalesce(names.parts(pl.col("_words")), pl.col("surname")),
     )
 
 

@@ -52,10 +52,12 @@ def _ahead(side: str, margin: float) -> tuple[pl.Expr, ...]:
 
 
 def _precise(links: pl.DataFrame, precision: float) -> pl.DataFrame:
-    """The most probable links, as many as keep the expected share of right ones at `precision`.
+    """The most probable links, as many as keep the expected share of right ones at `precision`, in no order.
 
     Equally probable links are taken or left together, so that the order of rows changes nothing.
     """
+    if links["probability"].sum() >= precision * len(links):
+        return links  # without the less probable ones the share would only grow
     ranked = links.sort("probability", "left", "right", descending=[True, False, False]).with_columns(
         expected=pl.col("probability").cum_sum() / (pl.int_range(pl.len()) + 1)
     )

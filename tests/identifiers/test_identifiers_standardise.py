@@ -104,6 +104,20 @@ def test_a_column_folds_to_what_each_text_alone_folds_to(texts):
     assert names.folded(column).to_list() == pl.select(names.fold(pl.lit(column))).to_series().to_list()
 
 
+compact = st.text(st.sampled_from("AEIOUYHWCKGSTPXÉשМ"), min_size=1, max_size=9)
+
+
+@given(st.lists(st.none() | compact, max_size=12))
+def test_names_written_below_one_another_sound_as_each_alone(written):
+    """However many are read as one text."""
+    column = pl.Series("name", written, dtype=pl.String)
+    alone = [None if one is None else names.sounds(pl.Series([one]))[0] for one in written]
+    for at_once in (3, 100):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(names, "_NAMES_AT_ONCE", at_once)
+            assert names.sounds(column).to_list() == alone
+
+
 street = st.lists(
     st.sampled_from(
         ["12", "12-14", "3/5", "St", "Mill", "O'Hara", "Rd.", "RD", "no", "fixed", "abode", ",", "2,", "/", "-", "é"]
