@@ -7,6 +7,14 @@ import signal
 from collections import Counter
 
 POINTS: dict[str, tuple[str, ...]] = {
+    "receipt": (
+        "receipt_rows_kept",
+        "receipt_kept",
+        "receipt_superseded",
+        "receipt_noted",
+        "receipt_answered",
+        "receipt_ended",
+    ),
     "put": ("put_registered", "put_some_parts", "put_uploaded", "put_held"),
     "send": ("send_parts", "send_manifest"),
     "relay": ("relay_registered", "relay_forwarded"),

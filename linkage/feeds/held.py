@@ -13,7 +13,7 @@ from linkage.custody.models import Holding
 from linkage.custody.register import Register
 from linkage.custody.vault import Vault
 from linkage.errors import Misuse
-from linkage.feeds import FEEDS
+from linkage.feeds import FEEDS, quality
 from linkage.feeds.reasons import REASONS
 
 Word = Literal["confirmed", "rejected"]
@@ -82,7 +82,7 @@ def loaded_key(holding: Holding) -> str:
 
 
 def _told(register: Register, holding: Holding, said: dict[str, Word]) -> HeldDelivery:
-    loaded = bool(register.find(policy.own_store(), natural_key=loaded_key(holding), state=None))
+    loaded = any(map(quality.ended, register.find(policy.own_store(), natural_key=loaded_key(holding), state=None)))
     return HeldDelivery(
         holding.id,
         holding.natural_key.split(":")[0],

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from linkage.custody.evidence import ledger
+from linkage.custody.models import Holding
 from linkage.feeds.check import CheckedDelivery
 
 KIND = "delivery_checked"
@@ -17,7 +18,16 @@ def record(checked: CheckedDelivery, outcome: str, holding: str, previous_rows: 
 
     holding: what it became. previous_rows: rows of the delivery that was in force before.
     """
-    ledger.record(KIND, facts(checked, outcome, holding, previous_rows), once=f"checked|{holding}")
+    ledger.record(KIND, facts(checked, outcome, holding, previous_rows), once=_once(holding))
+
+
+def ended(holding: Holding) -> bool:
+    """Whether a delivery's receipt came to its end, which is `record`; what is being destroyed is not taken up again."""
+    return holding.state not in ("writing", "held") or ledger.known(_once(holding.id))
+
+
+def _once(holding: str) -> str:
+    return f"checked|{holding}"
 
 
 def facts(checked: CheckedDelivery, outcome: str, holding: str, previous_rows: int | None) -> dict[str, Any]:

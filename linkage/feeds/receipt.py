@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from linkage import policy
+from linkage.custody import faults
 from linkage.custody.destruction import originals
 from linkage.custody.destruction.vacuum import vacuum
 from linkage.custody.evidence import ledger
@@ -83,25 +84,30 @@ def _load_confirmed(vault: Vault, one: held.HeldDelivery, as_of: date) -> Receip
     """Load a held delivery as the person who looked at it said; its deadline is that of the bytes that came (D4)."""
     kept = vault.require_held(one.holding)
     content = vault.read_bytes(kept.id)
-    before = _previous(vault, one.feed)
+    natural_key = held.loaded_key(kept)
+    before = _previous(vault, one.feed, natural_key)
     checked = check_delivery(
         one.feed, one.delivery, content, None, as_of, previous=before, manifest_required=False, released=True
     )
-    receipt = _store(vault, one.feed, one.delivery, content, checked, held.loaded_key(kept), parents=[kept.id])
+    receipt = _store(vault, one.feed, one.delivery, content, checked, natural_key, parents=[kept.id])
     quality.record(checked, receipt.outcome, str(receipt.holding), before.rows if before else None)
     return receipt
 
 
 def _receive_file(vault: Vault, feed: str, file: Delivered, as_of: date) -> Receipt:
+    """Take in one file. What a run that was killed left undone of it is done when the file is found again."""
     content, manifest = file.content(), file.manifest()
     natural_key = originals.natural_key(feed, content, manifest)
     known = _known(vault, natural_key)
-    if known is None:
-        before = _previous(vault, feed)
+    if known is None or not quality.ended(known):
+        before = _previous(vault, feed, natural_key)
         checked = check_delivery(feed, file.name, content, manifest, as_of, previous=before)
         receipt = _store(vault, feed, file.name, content, checked, natural_key)
-        quality.record(checked, receipt.outcome, str(receipt.holding), before.rows if before else None)
         answer.leave(checked)
+        faults.reach("receipt_answered")
+        # The last entry: it says that all the others were made.
+        quality.record(checked, receipt.outcome, str(receipt.holding), before.rows if before else None)
+        faults.reach("receipt_ended")
     else:
         receipt = Receipt(feed, file.name, "already_received", 0, 0, None, known.id)
     file.remove()
@@ -137,24 +143,37 @@ def _store(
             label=label,
             parents=parents,
         )
-    # The delivery itself comes last: until it stands, a run that was killed starts the file again.
-    earlier = current(vault, feed)
+        faults.reach("receipt_rows_kept")
+    earlier = _other_in_force(vault, feed, natural_key)
     made = vault.put_frame(
         checked.accepted, "delivery", programme=programme, natural_key=natural_key, label=label, parents=parents
     )
-    if earlier is not None and earlier.id != made.id:
+    faults.reach("receipt_kept")
+    if earlier is not None:
         late = (earlier.label or "") > label
         vault.supersede(*((made.id, earlier.id) if late else (earlier.id, made.id)))
+        faults.reach("receipt_superseded")
     received: dict[str, str | int] = {"feed": feed, "holding": made.id}
     received |= {"accepted": checked.accepted.height, "quarantined": quarantined}
     ledger.record("delivery_received", received, once=f"delivery|{made.id}")
+    faults.reach("receipt_noted")
     return Receipt(feed, file_name, "accepted", checked.accepted.height, quarantined, None, made.id)
 
 
 def current(vault: Vault, feed: str) -> Holding | None:
     """The feed's delivery in force: the latest by delivery date that nothing supersedes."""
-    found = [one for one in vault.find("delivery") if _feed_of(one) == feed and one.superseded_by is None]
-    return max(found, key=lambda one: (one.label or "", one.received_at)) if found else None
+    return _latest(one for one in vault.find("delivery") if _feed_of(one) == feed)
+
+
+def _other_in_force(vault: Vault, feed: str, natural_key: str) -> Holding | None:
+    """The delivery that was in force when the one of this natural key came, also where that one has its place already."""
+    all_of_feed = [one for one in vault.find("delivery", superseded=True) if _feed_of(one) == feed]
+    new = {one.id for one in all_of_feed if one.natural_key == natural_key}
+    return _latest(one for one in all_of_feed if one.id not in new and (one.superseded_by or "") in {"", *new})
+
+
+def _latest(deliveries: Iterable[Holding]) -> Holding | None:
+    return max(deliveries, key=lambda one: (one.label or "", one.received_at), default=None)
 
 
 def _feed_of(holding: Holding) -> str:
@@ -167,9 +186,9 @@ def _known(vault: Vault, natural_key: str) -> Holding | None:
     return found[0] if found else None
 
 
-def _previous(vault: Vault, feed: str) -> Previous | None:
+def _previous(vault: Vault, feed: str, natural_key: str) -> Previous | None:
     """What the delivery in force is like. It is read for its mix of codes, so that no count of them outlives it."""
-    earlier = current(vault, feed)
+    earlier = _other_in_force(vault, feed, natural_key)
     if earlier is None or earlier.rows is None:
         return None
     try:
