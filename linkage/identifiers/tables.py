@@ -23,13 +23,24 @@ def read(path: Path) -> pl.DataFrame:
 
 
 def write(frame: pl.DataFrame, path: Path) -> None:
-    """Write a table as CSV or, with the ending .parquet, as Parquet. Raises Misuse when it cannot be written."""
+    """Write a table as CSV or, with the ending .parquet, as Parquet: whole or not at all. Raises Misuse when it cannot be.
+
+    Half a table looks like a table: until the last row is written, what stood under the name stays. A pipe or a device
+    (`/dev/stdout`) is written to as it is.
+    """
+    as_it_is = path.exists() and not path.is_file()
+    target = path if as_it_is else path.resolve()
+    partial = path if as_it_is else target.with_name(f".{target.name}.partial")
     try:
         if path.suffix.lower() == ".parquet":
-            frame.write_parquet(path)
+            frame.write_parquet(partial)
         else:
-            frame.write_csv(path, float_precision=6)
+            frame.write_csv(partial, float_precision=6)
+        if not as_it_is:
+            partial.replace(target)
     except OSError:
+        if not as_it_is:
+            partial.unlink(missing_ok=True)
         raise Misuse(f"{path.name}: cannot be written") from None
 
 
