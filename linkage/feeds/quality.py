@@ -26,6 +26,11 @@ def ended(holding: Holding) -> bool:
     return holding.state not in ("writing", "held") or ledger.known(_once(holding.id))
 
 
+def last(feed: str) -> str | None:
+    """The holding that the feed's last checked delivery became."""
+    return next((str(told["holding"]) for told in reversed(ledger.facts(KIND)) if told["feed"] == feed), None)
+
+
 def _once(holding: str) -> str:
     return f"checked|{holding}"
 

@@ -90,6 +90,9 @@ def _load_confirmed(vault: Vault, one: held.HeldDelivery, as_of: date) -> Receip
         one.feed, one.delivery, content, None, as_of, previous=before, manifest_required=False, released=True
     )
     receipt = _store(vault, one.feed, one.delivery, content, checked, natural_key, parents=[kept.id])
+    if quality.last(one.feed) == kept.id:
+        # Nothing came since: the partner's answer still says that this one is held.
+        answer.leave(checked)
     quality.record(checked, receipt.outcome, str(receipt.holding), before.rows if before else None)
     return receipt
 

@@ -14,7 +14,7 @@ from linkage import settings
 from linkage.custody import history
 from linkage.custody.vault import Vault
 from linkage.errors import Misuse
-from linkage.feeds import held, receipt
+from linkage.feeds import answer, held, receipt
 from linkage.stack import StackAddresses
 
 pytestmark = [pytest.mark.servers, pytest.mark.gx]
@@ -63,6 +63,7 @@ def test_a_held_delivery_waits_is_confirmed_by_name_and_loaded_once_by_the_next_
     assert outcomes() == ["accepted"]
     land(date(2022, 10, 1), 10)
     assert outcomes() == ["held"]
+    assert "volume_drift" in (answer.left("police") or "")
     [waits] = held.listing()
     assert (waits.delivery, waits.reason, waits.word) == ("police_2022-10-01", "volume_drift", None)
     in_force = receipt.current(vault, "police")
@@ -72,6 +73,7 @@ def test_a_held_delivery_waits_is_confirmed_by_name_and_loaded_once_by_the_next_
     held.decide(waits.holding, "confirmed", "D. Mistry")
     assert receipt.waiting() == ["police"]
     assert outcomes() == ["accepted"]
+    assert answer.left("police") is None  # nothing is wrong with it any more
     now = receipt.current(vault, "police")
     kept = vault.require_held(waits.holding)
     assert now is not None and (now.label, now.rows) == ("police_2022-10-01", 10)
@@ -91,6 +93,20 @@ def test_what_is_rejected_is_never_loaded_and_the_word_stands(vault: Vault) -> N
     assert (receipt.waiting(), outcomes()) == ([], [])
     with pytest.raises(Misuse, match="was rejected before"):
         held.decide(waits.holding, "confirmed", "A. Osborne")
+
+
+def test_a_confirmed_delivery_takes_no_answer_away_that_was_given_since(vault: Vault) -> None:
+    """The partner's last word from us is about what it sent last."""
+    land(date(2022, 9, 20), 3, first=7000)
+    assert outcomes() == ["held"]
+    waits = next(one for one in held.listing() if one.word is None)
+    land(date(2022, 10, 2), 4, first=8000)
+    assert outcomes() == ["held"]
+    given = answer.left("police")
+    held.decide(waits.holding, "confirmed", "D. Mistry")
+    assert outcomes() == ["accepted"]
+    assert answer.left("police") == given is not None
+    held.decide(next(one.holding for one in held.listing() if one.word is None), "rejected", "D. Mistry")
 
 
 def test_a_word_needs_a_name_and_a_delivery_that_waits(vault: Vault) -> None:
