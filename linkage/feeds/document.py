@@ -37,8 +37,9 @@ and episode, in document order).
 A broken row goes to quarantine with its reason and the rest is accepted. A file that cannot be trusted as a whole is
 refused. What was wrong is told in `errors.csv` in the partner's outbox: row, column, reason and what to do, never a
 value; the next sound delivery clears it. A delivery far from what is usual is held until a person has looked
-(`linkage feeds held`, `confirm`, `reject`). A National Insurance number, NHS number,
-pupil number or postcode that cannot be real is left empty and counted, and its row is kept.
+(`linkage feeds held`, `confirm`, `reject`); once a confirmed one is loaded, `errors.csv` no longer calls it held.
+A National Insurance number, NHS number, pupil number or postcode that cannot be real is left empty and counted, and its
+row is kept.
 """
 
 _SCOPES: tuple[tuple[Scope, str], ...] = (

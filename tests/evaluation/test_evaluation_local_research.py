@@ -81,7 +81,8 @@ def _side(programme: str, patch: pytest.MonkeyPatch) -> Side:
     def serve() -> None:
         patch.setenv("LINKAGE_PROGRAMME", programme)
 
-    wave = f"{programme[:5]}-{uuid.uuid4().hex[:6]}"  # one of its own: other tests of the session have used the others
+    # One of its own: other tests of the session have used the others. Eight characters, for six may look like a postcode.
+    wave = f"{programme[:5]}-{uuid.uuid4().hex[:8]}"
     with (Path(os.environ["LINKAGE_POLICY_DIR"]) / f"{programme}.toml").open("a") as file:
         file.write(f'\n[[wave]]\nname = "{wave}"\nsubmit_on = {DAY}\n')
     serve()
