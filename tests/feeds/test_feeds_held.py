@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from datetime import date
 
 import pytest
 from base_stack import base_stack
+from police_files import land
 
-from linkage import settings
 from linkage.custody import history
 from linkage.custody.vault import Vault
 from linkage.errors import Misuse
@@ -19,10 +17,6 @@ from linkage.stack import StackAddresses
 
 pytestmark = [pytest.mark.servers, pytest.mark.gx]
 DAY = date(2022, 10, 3)
-HEADER = (
-    "person_ref,forename,surname,date_of_birth,gender,address,postcode,uprn,nino,"
-    "record_type,person_role,outcome,occurred_on,outcome_on\r\n"
-)
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +25,6 @@ def vault() -> Iterator[Vault]:
     with base_stack() as stack:
         assert isinstance(stack, StackAddresses)
         yield Vault("authority")
-
-
-def land(day: date, rows: int, first: int = 0) -> None:
-    """A police file of so many rows, with its manifest, in the landing folder."""
-    body = "".join(
-        f"X-{n},Ada,Sample,1985-06-15,F,{n} Test Street,SE1 7PB,,,crime,offender,proven,2022-05-01,\r\n"
-        for n in range(first, first + rows)
-    )
-    content = (HEADER + body).encode()
-    folder = settings.load().landing / "police"
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest = {
-        "feed": "police",
-        "contract": "police/1",
-        "delivered_on": f"{day}",
-        "rows": rows,
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-    (folder / f"police_{day}.csv").write_bytes(content)
-    (folder / f"police_{day}.manifest.json").write_text(json.dumps(manifest))
 
 
 def outcomes() -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import count
 
 import pytest
 from base_stack import base_stack
+from police_files import land
 
 from linkage import settings
 from linkage.custody import faults, history
@@ -19,11 +18,7 @@ from linkage.stack import StackAddresses
 
 pytestmark = [pytest.mark.servers, pytest.mark.gx]
 TODAY = date(2022, 10, 3)
-HEADER = (
-    "person_ref,forename,surname,date_of_birth,gender,address,postcode,uprn,nino,"
-    "record_type,person_role,outcome,occurred_on,outcome_on\r\n"
-)
-_days = (date(2022, 1, 1) + timedelta(days=day) for day in count())
+_numbers = count()
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +29,11 @@ def vault() -> Iterator[Vault]:
         yield Vault("authority")
 
 
-def land(rows: int, broken: int) -> date:
-    """A police delivery of the next day, of so many rows, of which one cannot be used, in the landing folder."""
-    day = next(_days)
-    body = "".join(
-        f"{day}-{n},Ada,Sample,{'1985-13-45' if n == broken else '1985-06-15'},F,{n} Test Street,SE1 7PB,,,"
-        "crime,offender,proven,2021-05-01,\r\n"
-        for n in range(1, rows + 1)
-    )
-    content = (HEADER + body).encode()
-    folder = settings.load().landing / "police"
-    folder.mkdir(parents=True, exist_ok=True)
-    sha256 = hashlib.sha256(content).hexdigest()
-    manifest = {"feed": "police", "contract": "police/1", "delivered_on": f"{day}", "rows": rows, "sha256": sha256}
-    (folder / f"police_{day}.csv").write_bytes(content)
-    (folder / f"police_{day}.manifest.json").write_text(json.dumps(manifest))
+def land_next(rows: int, broken: int) -> date:
+    """The next day's delivery, of so many rows, of which one cannot be used."""
+    number = next(_numbers)
+    day = date(2022, 6, 1) + timedelta(days=number)
+    land(day, rows, first=1_000 * number, broken=broken)
     return day
 
 
@@ -79,12 +64,12 @@ def noted(kind: str, holding: str) -> list[dict[str, object]]:
 @pytest.mark.parametrize("point", [*faults.POINTS["receipt"], *faults.POINTS["put"]])
 def test_the_next_run_ends_what_a_killed_one_began(vault: Vault, point: str) -> None:
     """N1, D16: the earlier delivery gives way, both entries are made once, the partner has its answer, the file is gone."""
-    land(60, broken=7)
+    land_next(60, broken=7)
     receipt.receive("police", TODAY)
     earlier = receipt.current(vault, "police")
     assert earlier is not None
     broken = 8 + len(point)  # another row than the earlier answer's
-    day = land(60, broken)
+    day = land_next(60, broken)
     assert dies_at(point)
     receipt.receive("police", TODAY)
     made = receipt.current(vault, "police")
@@ -102,7 +87,7 @@ def test_the_next_run_ends_what_a_killed_one_began(vault: Vault, point: str) -> 
 @pytest.mark.parametrize("point", ["receipt_kept", "receipt_superseded", "receipt_noted", "put_registered", "put_held"])
 def test_a_confirmed_delivery_whose_loading_was_killed_is_loaded_by_the_next_run(vault: Vault, point: str) -> None:
     """N1: a person said yes; what they said is done."""
-    land(60, broken=7)
+    land_next(60, broken=7)
     receipt.receive("police", TODAY)
     for one in held.listing():
         if one.word is None:
@@ -110,7 +95,7 @@ def test_a_confirmed_delivery_whose_loading_was_killed_is_loaded_by_the_next_run
     receipt.receive("police", TODAY)
     earlier = receipt.current(vault, "police")
     assert earlier is not None and earlier.rows == 59
-    land(10, broken=3)
+    land_next(10, broken=3)
     assert [one.outcome for one in receipt.receive("police", TODAY)] == ["held"]
     waits = next(one for one in held.listing() if one.word is None)
     held.decide(waits.holding, "confirmed", "D. Mistry")
